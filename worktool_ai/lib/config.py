@@ -1,20 +1,22 @@
 """Typed configuration of plugins.
 
-A plugin's ``Config`` is a pydantic model. It is stored in one JSON column, validated when saved, and yields both the
-admin form and the editor's panel (see ``config_forms``). ``config_version`` says which shape a stored document has;
-``upgrade`` brings an older one up to date when it is read, so a change of shape needs no migration.
+A plugin's ``Config`` is a pydantic model. It is stored in one JSON column, validated when saved, and yields
+both the admin form and the editor's panel (see ``config_forms``). ``config_version`` says which shape a
+stored document has; ``upgrade`` brings an older one up to date when it is read, so a change of shape needs no
+migration.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["PluginConfig", "SECRET", "is_secret"]
+__all__ = ["SECRET", "PluginConfig", "is_secret"]
 
-#: Mark a field as secret: ``api_key: str = Field(default="", json_schema_extra=SECRET)``. It is encrypted at rest,
-#: write-only in forms and masked everywhere else.
+#: Mark a field as secret: ``api_key: str = Field(default="", json_schema_extra=SECRET)``. It is encrypted at
+#: rest, write-only in forms and masked everywhere else.
 SECRET: dict[str, Any] = {"secret": True}
 
 
@@ -25,11 +27,18 @@ def is_secret(config: type[BaseModel], field: str) -> bool:
 
 
 class PluginConfig(BaseModel):
-    """Base of every plugin's ``Config``; unknown fields are refused so that a typing error is seen at once."""
+    """Base of every plugin's ``Config``; unknown fields are refused, so a typing error is seen at once."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    # Inputs are hidden in errors because a refused document may hold a secret, and errors are logged.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
+    )
 
     version: ClassVar[int] = 1
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, "…" if value and name is not None and is_secret(type(self), name) else value
 
     @classmethod
     def upgrade(cls, stored: dict[str, Any], from_version: int) -> dict[str, Any]:

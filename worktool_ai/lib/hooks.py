@@ -1,8 +1,8 @@
 """Typed calls that go *up* without an import.
 
-A lower app declares ``thing_happened: Hook[[list[UUID]]] = Hook("robots.thing_happened")``; exactly one upper app binds
-it in its ``AppConfig.ready()``. The call runs in the caller's transaction. An unbound hook is a start-up error
-(:func:`unbound`, turned into a system check), so a silent no-op cannot happen.
+A lower app declares ``thing_happened: Hook[[list[UUID]]] = Hook("robots.thing_happened")``; exactly one upper
+app binds it in its ``AppConfig.ready()``. The call runs in the caller's transaction. An unbound hook is a
+start-up error (:func:`unbound`, turned into a system check), so a silent no-op cannot happen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Identifiers. Every row of ours is named by a UUIDv7: sortable by time, minted anywhere without a round trip."""
+"""Identifiers. Every row of ours is named by a UUIDv7: sortable by time, minted without a round trip."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Plugin kinds: one small file each, found by folder.
 
-A kind (flow node, AI provider, notification channel, alert condition) is a package whose ``__init__`` holds the base
-class and a :class:`Registry`; every module beside it defines exactly one plugin whose ``key`` equals the file's name.
-Adding a plugin is adding that file and its test: nothing else is edited.
+A kind (flow node, AI provider, notification channel, alert condition) is a package whose ``__init__`` holds
+the base class and a :class:`Registry`; every module beside it defines exactly one plugin whose ``key`` equals
+the file's name. Adding a plugin is adding that file and its test: nothing else is edited.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ P = TypeVar("P", bound=Plugin)
 class Registry(Generic[P]):
     """The plugins of one kind, by key.
 
-    ``kind`` names it in errors ("flow node"), ``base`` is the class that every plugin extends, ``package`` the folder's
-    dotted name. ``discover()`` imports every module there; ``add_folder()`` takes in further folders (a deployment's
-    own plugins, named by a setting) whose modules need not be importable by name.
+    ``kind`` names it in errors ("flow node"), ``base`` is the class that every plugin extends, ``package``
+    the folder's dotted name. ``discover()`` imports every module there; ``add_folder()`` takes in further
+    folders (a deployment's own plugins, named by a setting) whose modules need not be importable by name.
     """
 
     def __init__(self, kind: str, base: type[P], package: str) -> None:
@@ -85,7 +85,9 @@ class Registry(Generic[P]):
         found = [
             value
             for value in vars(module).values()
-            if inspect.isclass(value) and issubclass(value, self.base) and value.__module__ == module.__name__
+            if inspect.isclass(value)
+            and issubclass(value, self.base)
+            and value.__module__ == module.__name__
             and "key" in vars(value)
         ]
         if len(found) != 1:
@@ -95,7 +97,7 @@ class Registry(Generic[P]):
         self.register(found[0])
 
     def register(self, plugin: type[P]) -> type[P]:
-        """Add one plugin; refuses a second class under the same key and a plugin without label or docstring."""
+        """Add one plugin; refuses a second class under its key, and one without label or docstring."""
         if not getattr(plugin, "label", ""):
             raise PluginError(f"{self.kind} {plugin.key!r} has no label")
         if not (plugin.__doc__ or "").strip():
@@ -129,5 +131,5 @@ class Registry(Generic[P]):
         return iter(sorted(self._plugins.values(), key=lambda plugin: plugin.key))
 
     def choices(self) -> list[tuple[str, str]]:
-        """Return ``(key, label)`` pairs for a form. Never for a model field: kinds must not enter a migration."""
+        """Return ``(key, label)`` pairs for a form. Never for a model field: kinds stay out of migrations."""
         return [(plugin.key, plugin.label) for plugin in self]

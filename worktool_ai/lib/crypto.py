@@ -1,0 +1,352 @@
+"""One keyring for every kind of secret: AI keys, robot ids, callback keys, channel secrets.
+
+Tokens are Fernet (AES-128-CBC with HMAC-SHA256) and start with the id of their key, so that rows whose key is
+gone can be counted and named without trying to decrypt them. ``settings.ENCRYPTION_KEYS`` holds the keys: the
+first encrypts, all of them decrypt; a key is retired by putting a new one in front, re-saving, and then
+dropping it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from cryptography.fernet import Fernet, InvalidToken
+from django import forms
+from django.conf import settings
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import models
+from django.db.models.lookups import Exact, IsNull
+from django.db.models.query_utils import DeferredAttribute
+from django.utils.crypto import salted_hmac
+from pydantic import BaseModel
+
+from worktool_ai.lib.config import PluginConfig, is_secret
+
+__all__ = [
+    "EncryptedTextField",
+    "Secret",
+    "SecretFormField",
+    "UndecryptableError",
+    "current_key_id",
+    "decrypt",
+    "encrypt",
+    "fingerprint",
+    "key_id_of",
+    "known_key_ids",
+    "load_config",
+    "mask",
+    "masked_config",
+    "open_config",
+    "seal_config",
+]
+
+#: A sealed value inside a JSON document: ``{"sealed": "<token>"}``. Texts of users are never dicts, so no
+#: confusion.
+SEALED = "sealed"
+
+C = TypeVar("C", bound=PluginConfig)
+
+
+class UndecryptableError(Exception):
+    """A token cannot be opened: its key is not in ENCRYPTION_KEYS any more, or it was damaged."""
+
+    def __init__(self, key_id: str, reason: str) -> None:
+        super().__init__(f"secret under key {key_id}: {reason}")
+        self.key_id = key_id
+
+
+class _Keyring:
+    """The keys of one setting value, by their ids."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise ImproperlyConfigured("ENCRYPTION_KEYS is empty: set at least one Fernet key")
+        try:
+            self.keys = {_key_id(key): Fernet(key) for key in keys}
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"ENCRYPTION_KEYS holds something that is no Fernet key: {error}"
+            ) from None
+        self.current = _key_id(keys[0])
+
+
+def _key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=8)
+def _keyring_of(keys: tuple[str, ...]) -> _Keyring:
+    return _Keyring(keys)
+
+
+def _keyring() -> _Keyring:
+    return _keyring_of(tuple(settings.ENCRYPTION_KEYS))
+
+
+def current_key_id() -> str:
+    """Return the id of the key that encrypts now; ``ImproperlyConfigured`` when no usable key is set."""
+    return _keyring().current
+
+
+def known_key_ids() -> list[str]:
+    """Return the ids of all keys that can decrypt, the encrypting one first."""
+    return list(_keyring().keys)
+
+
+def key_id_of(token: str) -> str:
+    """Return the id of the key that a token was made with, without opening it."""
+    return token.partition(":")[0]
+
+
+def encrypt(text: str) -> str:
+    """Return ``<key id>:<Fernet token>``; the empty text stays empty."""
+    if not text:
+        return ""
+    keyring = _keyring()
+    return f"{keyring.current}:{keyring.keys[keyring.current].encrypt(text.encode()).decode()}"
+
+
+def decrypt(token: str) -> str:
+    """Open a token of :func:`encrypt`; raises :class:`UndecryptableError`."""
+    if not token:
+        return ""
+    key_id, _, body = token.partition(":")
+    fernet = _keyring().keys.get(key_id)
+    if fernet is None:
+        raise UndecryptableError(key_id, "that key is not in ENCRYPTION_KEYS")
+    try:
+        return fernet.decrypt(body.encode()).decode()
+    except InvalidToken:
+        raise UndecryptableError(key_id, "the stored value is damaged") from None
+
+
+class Secret:
+    """A text that shows itself only on :meth:`reveal`; ``repr``, ``str``, formatting and pickling never do.
+
+    Opened lazily, so that a row whose key is gone can still be listed, and saved without touching the secret.
+    """
+
+    __slots__ = ("_text", "_token")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, text: str = "") -> None:
+        self._text: str | None = text
+        self._token: str | None = None if text else ""
+
+    @classmethod
+    def sealed(cls, token: str) -> Secret:
+        """Wrap a stored token without opening it."""
+        secret = cls()
+        if token:
+            secret._text, secret._token = None, token
+        return secret
+
+    def reveal(self) -> str:
+        """Return the text; raises :class:`UndecryptableError`."""
+        if self._text is None:
+            self._text = decrypt(self._token or "")
+        return self._text
+
+    @property
+    def token(self) -> str:
+        """The encrypted form to store; a secret that came from the database keeps its token."""
+        if self._token is None:
+            self._token = encrypt(self._text or "")
+        return self._token
+
+    def __bool__(self) -> bool:
+        return bool(self._text or self._token)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        if self._token is not None and self._token == other._token:
+            return True
+        try:
+            return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+        except UndecryptableError:
+            return False
+
+    def __str__(self) -> str:
+        return "••••••" if self else ""
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Callable[[str], Secret], tuple[str]]:
+        return Secret.sealed, (self.token,)
+
+
+def mask(value: str | Secret, keep: int = 4) -> str:
+    """Return ``…`` and the last ``keep`` characters; a value too short to be told apart safely becomes ``…``
+    alone.
+    """
+    if not value:
+        return ""
+    try:
+        text = value.reveal() if isinstance(value, Secret) else value
+    except UndecryptableError:
+        return "…"
+    return f"…{text[-keep:]}" if keep > 0 and len(text) >= 3 * keep else "…"
+
+
+def fingerprint(secret: str) -> str:
+    """Return 64 hex digits by which a secret is looked up; keyed by SECRET_KEY, so a stolen table cannot be
+    guessed.
+    """
+    return salted_hmac("worktool_ai.lib.crypto.fingerprint", secret, algorithm="sha256").hexdigest()
+
+
+# --- model field ----------------------------------------------------------------------------------
+
+
+class SecretFormField(forms.CharField):
+    """Write-only input: never shows the stored value, and an empty submission keeps it."""
+
+    widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(data)
+
+
+class _SecretAttribute(DeferredAttribute):
+    """Turns an assigned text into a :class:`Secret` at once, so no later ``repr`` of the row shows it."""
+
+    def __set__(self, instance: models.Model, value: str | Secret | None) -> None:
+        instance.__dict__[self.field.attname] = value if isinstance(value, Secret) else Secret(value or "")
+
+
+class _OnlyEmpty(Exact):
+    """``field=""`` finds rows without a secret; anything else could never match a fresh encryption."""
+
+    def get_prep_lookup(self) -> Any:
+        if self.rhs != "":
+            raise FieldError("an encrypted field cannot be searched; look it up by crypto.fingerprint()")
+        return ""
+
+
+if TYPE_CHECKING:
+    _TextField = models.TextField[str | Secret, Secret]
+else:
+    _TextField = models.TextField
+
+
+class EncryptedTextField(_TextField):
+    """A text column that holds a token. Its Python value is a :class:`Secret`; assigning ``str`` encrypts on
+    save.
+    """
+
+    description = "Encrypted text"
+    descriptor_class = _SecretAttribute
+    # Read by django-stubs only: what may be assigned, and what is read.
+    _pyi_private_set_type: str | Secret  # type: ignore[assignment]
+    _pyi_private_get_type: Secret  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # A form never resends a stored secret, so "required" can only be judged by the model's own clean().
+        super().__init__(*args, **{"default": "", "blank": True, **kwargs})
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret:
+        return Secret.sealed(value or "")
+
+    def to_python(self, value: Any) -> Secret:
+        return value if isinstance(value, Secret) else Secret(value or "")
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(value).token
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return self.to_python(self.value_from_object(obj)).token
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        allowed = {"exact": _OnlyEmpty, "isnull": IsNull}
+        if lookup_name not in allowed:
+            raise FieldError(f"an encrypted field has no lookup {lookup_name!r}")
+        return allowed[lookup_name]
+
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs.update(form_class=SecretFormField, required=False, widget=SecretFormField.widget)
+        return models.Field.formfield(self, **kwargs)
+
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        if data:
+            super().save_form_data(instance, data)
+
+
+# --- plugin configurations ------------------------------------------------------------------------
+
+
+def seal_config(config: type[BaseModel], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with every secret field of the Config (nested ones too) encrypted; idempotent."""
+    return {name: _seal_field(name, value, [config]) for name, value in document.items()}
+
+
+def open_config(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with every sealed value in the clear: for ``Config.load`` only, never to be stored
+    or shown.
+
+    Needs no Config class, so that documents of an older shape open too. Raises :class:`UndecryptableError`.
+    """
+    return {name: _map_sealed(value, decrypt) for name, value in document.items()}
+
+
+def masked_config(config: type[BaseModel], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document as people and logs may see it: secrets end in their last characters."""
+    sealed = seal_config(config, document)
+    return {name: _map_sealed(value, _mask_token) for name, value in sealed.items()}
+
+
+def load_config(config: type[C], document: Mapping[str, Any]) -> C:
+    """Open and validate a stored document; raises :class:`UndecryptableError` or
+    ``pydantic.ValidationError``.
+    """
+    return config.load(open_config(document))
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {SEALED}
+
+
+def _mask_token(token: str) -> str:
+    return mask(Secret.sealed(token))
+
+
+def _map_sealed(value: Any, change: Callable[[str], str]) -> Any:
+    if _is_sealed(value):
+        return change(value[SEALED])
+    if isinstance(value, Mapping):
+        return {name: _map_sealed(item, change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_map_sealed(item, change) for item in value]
+    return value
+
+
+def _seal(value: Any, configs: Sequence[type[BaseModel]]) -> Any:
+    if isinstance(value, list):
+        return [_seal(item, configs) for item in value]
+    if not isinstance(value, Mapping) or _is_sealed(value):
+        return value
+    return {name: _seal_field(name, item, configs) for name, item in value.items()}
+
+
+def _seal_field(name: str, value: Any, configs: Sequence[type[BaseModel]]) -> Any:
+    owners = [config for config in configs if name in config.model_fields]
+    if any(is_secret(owner, name) for owner in owners):
+        return {SEALED: encrypt(value)} if value and isinstance(value, str) else value
+    if not owners:  # a key of a dict[str, Model]: the models are those of the dict itself
+        return _seal(value, configs)
+    return _seal(
+        value, [model for owner in owners for model in _models_in(owner.model_fields[name].annotation)]
+    )
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models inside ``list[X]``, ``dict[str, X]``, ``X | None`` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
