@@ -1,0 +1,30 @@
+"""Fixtures for all tests. The servers themselves are started by ``tests/services_plugin.py``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+
+@pytest.fixture(scope="session")
+def durable_redis() -> Iterator[redis.Redis]:
+    """A client of this test process's own database of the durable Valkey."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def broker_redis() -> Iterator[redis.Redis]:
+    """A client of this test process's own database of the broker's Valkey."""
+    with redis.Redis.from_url(os.environ["REDIS_BROKER_URL"]) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(durable_redis: redis.Redis, broker_redis: redis.Redis) -> None:
+    """Each test starts with empty streams, queues, limits and caches."""
+    durable_redis.flushdb()
+    broker_redis.flushdb()

@@ -1,0 +1,105 @@
+"""Where the embedded default keeps its things, and its generated passwords."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import hashlib
+import json
+import os
+import pwd
+import secrets as random_source
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+__all__ = ["Account", "Credentials", "Layout", "server_account", "write_private"]
+
+#: As root the servers' files must lie where an unprivileged user can reach them: a venv or data under /root cannot.
+SERVER_ROOTS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - the folder below it is ours, 0755, owned by root
+
+
+@dataclass(frozen=True)
+class Account:
+    """The unprivileged user that the servers run as when we are root."""
+
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """Return ``nobody`` for root (PostgreSQL refuses to run as root), None for everybody else."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return Account(entry.pw_uid, grp.getgrgid(entry.pw_gid).gr_gid)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(path)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Everything generated once per data folder; the same at every start."""
+
+    secret_key: str
+    encryption_key: str
+    database_password: str
+    redis_password: str
+    broker_password: str
+    simulator_token: str
+    callback_key: str
+    admin_password: str
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Return new random values; the encryption key is a Fernet key (32 bytes, base64)."""
+        values = {field.name: random_source.token_urlsafe(24) for field in fields(cls)}
+        values["secret_key"] = random_source.token_urlsafe(50)
+        values["encryption_key"] = base64.urlsafe_b64encode(random_source.token_bytes(32)).decode()
+        values["callback_key"] = random_source.token_hex(16)
+        values["admin_password"] = random_source.token_urlsafe(12)
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: Path) -> Credentials:
+        """Read the file, adding what an older one lacks; make it when there is none."""
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        merged = cls(**{**asdict(cls.generate()), **known})
+        if asdict(merged) != stored:
+            write_private(path, json.dumps(asdict(merged), indent=1))
+        return merged
+
+
+class Layout:
+    """The paths below one DATA_DIR, and the server folder that belongs to it."""
+
+    def __init__(self, data_dir: Path, server_dir: Path | None = None) -> None:
+        self.data_dir = Path(data_dir).absolute()
+        self.server_dir = server_dir or self._default_server_dir()
+        self.run_file = self.data_dir / "run.json"
+        self.secrets_file = self.data_dir / "secrets"
+        self.state_file = self.data_dir / "servers.json"
+        self.children_file = self.data_dir / "children.json"
+
+    def _default_server_dir(self) -> Path:
+        if os.geteuid() != 0:
+            return self.data_dir / "servers"
+        name = f"worktool-ai-{hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:12]}"
+        root = next((folder for folder in SERVER_ROOTS if os.access(folder, os.W_OK)), SERVER_ROOTS[-1])
+        return root / name
+
+    def make(self) -> None:
+        """Create the folders: private data, and a server folder that an unprivileged server can enter."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.chmod(0o700)
+        self.server_dir.mkdir(parents=True, exist_ok=True)
+        self.server_dir.chmod(0o755)
