@@ -1,0 +1,248 @@
+"""Who says it, with which model: AI models, personas, intents, the rules of the local model, and every AI call."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from templates_lib.models import TemplateCategory
+from worktool_ai.lib.crypto import EncryptedTextField
+from worktool_ai.lib.ids import uuid7
+
+
+class Capability(models.TextChoices):
+    """What a model can be asked for (seed §1.2)."""
+
+    INTENT_RECOGNITION = "intent_recognition", _("Intent recognition")
+    SERVICE_REPLY = "service_reply", _("Service reply")
+    CONVERSION = "conversion", _("Conversion")
+    REPORT = "report", _("Report")
+    CHAT = "chat", _("Chat")
+    IMAGE_ANALYSIS = "image_analysis", _("Image analysis")
+    VOICE_PROCESSING = "voice_processing", _("Voice processing")
+
+
+class PersonaType(models.TextChoices):
+    COMMUNITY = "community", _("Community")
+    SERVICE = "service", _("After-sales service")
+    CONVERSION = "conversion", _("Conversion")
+    TECH_SUPPORT = "tech_support", _("Technical support")
+    PRODUCT_INFO = "product_info", _("Product information")
+    CUSTOMER_RELATION = "customer_relation", _("Customer relations")
+    ASSISTANT = "assistant", _("Assistant")
+
+
+class AIModel(models.Model):
+    """One model of one provider. ``provider`` is a plugin key, ``config`` that plugin's own fields."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    provider = models.CharField(_("provider"), max_length=40)
+    model_id = models.CharField(_("model"), max_length=255, blank=True)
+    model_type = models.CharField(_("model type"), max_length=50, default="chat")
+    capabilities = ArrayField(
+        models.CharField(max_length=32, choices=Capability), verbose_name=_("capabilities"), default=list, blank=True
+    )
+    is_active = models.BooleanField(_("active"), default=False)
+    api_endpoint = models.URLField(_("endpoint"), max_length=500, blank=True)
+    api_key = EncryptedTextField(_("API key"), blank=True, default="", db_column="api_key_encrypted")
+    config = models.JSONField(_("configuration"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("AI model")
+        verbose_name_plural = _("AI models")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HealthStatus(models.TextChoices):
+    HEALTHY = "healthy", _("healthy")
+    DEGRADED = "degraded", _("degraded")
+    DOWN = "down", _("down")
+
+
+class AIModelHealthCheck(models.Model):
+    """One look at a model's health; ``response_time`` in milliseconds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="health_checks", verbose_name=_("model"))
+    status = models.CharField(_("status"), max_length=20, choices=HealthStatus)
+    response_time = models.PositiveIntegerField(_("response time (ms)"), null=True, blank=True)
+    error_message = models.TextField(_("error"), blank=True)
+    checked_at = models.DateTimeField(_("checked at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("health check")
+        verbose_name_plural = _("health checks")
+        ordering = ["-checked_at"]
+        indexes = [models.Index(fields=["model", "-checked_at"], name="personas_health_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.status}"
+
+
+class Persona(models.Model):
+    """A voice: system prompt, temperature, model. Without a model, or with an inactive one, the local model answers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(_("slug"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    role_type = models.CharField(_("type"), max_length=32, choices=PersonaType)
+    scenes = models.CharField(_("scenes"), max_length=200, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    system_prompt = models.TextField(_("system prompt"))
+    temperature = models.DecimalField(
+        _("temperature"),
+        max_digits=3,
+        decimal_places=2,
+        default=Decimal("0.7"),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(2))],
+    )
+    max_tokens = models.PositiveIntegerField(_("most tokens"), default=2000)
+    capabilities = ArrayField(
+        models.CharField(max_length=32, choices=Capability), verbose_name=_("capabilities"), default=list, blank=True
+    )
+    model = models.ForeignKey(
+        AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="personas", verbose_name=_("model")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("persona")
+        verbose_name_plural = _("personas")
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(temperature__gte=0, temperature__lte=2), name="personas_persona_temperature"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PersonaMapping(models.Model):
+    """Which persona type serves a robot of this group or type (seed §2.2): group first, then type, else assistant."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    word = models.CharField(_("robot group or type"), max_length=40, unique=True)
+    role_type = models.CharField(_("persona type"), max_length=32, choices=PersonaType)
+
+    class Meta:
+        verbose_name = _("persona mapping")
+        verbose_name_plural = _("persona mappings")
+        ordering = ["word"]
+
+    def __str__(self) -> str:
+        return f"{self.word} → {self.role_type}"
+
+
+class Intent(models.Model):
+    """What a customer wants. ``unclear`` is the honest answer when nobody can tell."""
+
+    key = models.SlugField(_("key"), max_length=32, primary_key=True)
+    name = models.CharField(_("name"), max_length=40)
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    needs_human = models.BooleanField(_("a person must be told"), default=False)
+    order = models.PositiveSmallIntegerField(_("order"), default=0)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("intent")
+        verbose_name_plural = _("intents")
+        ordering = ["order", "key"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.key})"
+
+
+class IntentRule(models.Model):
+    """A rule of the local model: any phrase or pattern, none of the excludes -> intent and topic with a weight."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(_("slug"), max_length=80, unique=True)
+    intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="rules", verbose_name=_("intent"))
+    topic = models.ForeignKey(
+        TemplateCategory,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="intent_rules",
+        verbose_name=_("topic"),
+    )
+    phrases = ArrayField(models.CharField(max_length=80), verbose_name=_("phrases"), default=list, blank=True)
+    patterns = ArrayField(models.CharField(max_length=300), verbose_name=_("patterns"), default=list, blank=True)
+    excludes = ArrayField(models.CharField(max_length=300), verbose_name=_("excludes"), default=list, blank=True)
+    weight = models.FloatField(_("weight"), default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(10.0)])
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("intent rule")
+        verbose_name_plural = _("intent rules")
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class AITask(models.TextChoices):
+    INTENT = "intent", _("Intent")
+    REPLY = "reply", _("Reply")
+    REPORT = "report", _("Report")
+    HEALTH = "health", _("Health check")
+
+
+class AICall(models.Model):
+    """One call to a model, successful or not. Ids of upper apps are plain UUIDs that the caller handed in (CallScope)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    task = models.CharField(_("task"), max_length=16, choices=AITask)
+    provider = models.CharField(_("provider"), max_length=40)
+    model = models.ForeignKey(
+        AIModel, null=True, on_delete=models.SET_NULL, related_name="calls", verbose_name=_("model")
+    )
+    model_name = models.CharField(_("model name"), max_length=255, blank=True)
+    persona = models.ForeignKey(
+        Persona, null=True, on_delete=models.SET_NULL, related_name="calls", verbose_name=_("persona")
+    )
+    robot_id = models.UUIDField(null=True)
+    conversation_id = models.UUIDField(null=True)
+    message_id = models.UUIDField(_("message"), null=True)
+    run_id = models.UUIDField(_("run"), null=True)
+    node_id = models.CharField(_("node"), max_length=60, blank=True)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    succeeded = models.BooleanField(_("succeeded"))
+    error_kind = models.CharField(_("error kind"), max_length=32, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    request = models.JSONField(_("request"), default=dict)
+    response = models.JSONField(_("response"), default=dict)
+    prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)
+    completion_tokens = models.PositiveIntegerField(_("completion tokens"), null=True)
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=6, null=True, help_text=_("Empty = unknown."))
+    duration_ms = models.PositiveIntegerField(_("duration (ms)"))
+    created_at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("AI call")
+        verbose_name_plural = _("AI calls")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["-created_at"], name="personas_aicall_recent"),
+            # all calls of a run, for the AI panel and for "never asked again"
+            models.Index(fields=["run_id"], name="personas_aicall_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.model_name or self.provider}"

@@ -1,0 +1,30 @@
+"""The WorkTool gateway's tables: robots and their rooms, the lines said there, the commands sent."""
+
+from __future__ import annotations
+
+from robots.models.commands import Command, CommandResult, CommandState
+from robots.models.inbound import DeadLetter, Fingerprint, InboxEntry, Media
+from robots.models.messages import Conversation, Direction, Message, Owner, Reason, Room, RoomType
+from robots.models.robots import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
+
+__all__ = [
+    "Command",
+    "CommandResult",
+    "CommandState",
+    "Conversation",
+    "DeadLetter",
+    "Direction",
+    "Fingerprint",
+    "GroupQrCode",
+    "InboxEntry",
+    "Media",
+    "Message",
+    "Mode",
+    "OnlineChange",
+    "Owner",
+    "Reason",
+    "Robot",
+    "RobotGroup",
+    "Room",
+    "RoomType",
+]

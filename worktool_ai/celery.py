@@ -1,0 +1,27 @@
+"""The Celery application: `celery -A worktool_ai.celery worker|beat`.
+
+The package's ``__init__`` stays empty on purpose: Celery patches the process for gevent from its own command line
+before anything else of ours is imported.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worktool_ai.settings")
+
+app = Celery("worktool_ai")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+#: The poll finds what a lost doorbell forgot: rows with a due time are the truth, never a task.
+app.conf.beat_schedule = {
+    "engine-poll": {"task": "flows.poll", "schedule": 1.0, "options": {"expires": 1.0}},
+    "outbox-poll": {"task": "robots.poll_outbox", "schedule": 1.0, "options": {"expires": 1.0}},
+    "reconcile": {"task": "robots.reconcile", "schedule": 2.0, "options": {"expires": 2.0}},
+    "deliveries-poll": {"task": "alerts.deliver_due", "schedule": 1.0, "options": {"expires": 1.0}},
+    "retention": {"task": "robots.retention", "schedule": 300.0, "options": {"expires": 300.0}},
+    "beat-heartbeat": {"task": "flows.heartbeat", "schedule": 2.0, "options": {"expires": 2.0}},
+}

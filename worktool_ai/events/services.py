@@ -1,0 +1,29 @@
+"""Recording events: always in the transaction of what they tell about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from worktool_ai.events.types import Event
+
+__all__ = ["insert", "record"]
+
+_INSERT = "INSERT INTO events_eventbatch (created_at, items) VALUES (clock_timestamp(), %s::jsonb)"
+
+
+def insert(cursor: Any, events: Sequence[Event]) -> None:
+    """Write the events of one transaction as one row, through the transaction's own cursor (hot path)."""
+    if events:
+        cursor.execute(_INSERT, [json.dumps(events, ensure_ascii=False)])
+
+
+def record(*events: Event) -> None:
+    """Write events in the current transaction of Django's default connection."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("events are recorded in the transaction of what they tell about: wrap it in atomic()")
+    with connection.cursor() as cursor:
+        insert(cursor, events)

@@ -1,0 +1,153 @@
+"""Structured logs: one JSON object a line on stderr, whoever logs (structlog or the standard library).
+
+Every line carries ``time``, ``level``, ``logger``, ``event`` and what was bound for the work at hand
+(``requestId``, ``messageId``, ``runId``, ``robot``). Values under secret-looking names are masked.
+"""
+
+from __future__ import annotations
+
+import logging.config
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from structlog.types import EventDict, Processor
+
+__all__ = ["bound", "configure", "get_logger", "mask_secrets", "request_id"]
+
+#: Names whose values are credentials; robotId is one too (who knows it can command the robot).
+_SECRET_NAME = re.compile(
+    r"(?:^|_|-|(?<=[a-z])(?-i:(?=[A-Z])))(?:key|token|secret|password|passwd|authorization|cookie)s?$|robot_?id$",
+    re.IGNORECASE,
+)
+#: The same inside a text, where URLs and headers end up in messages of libraries.
+_SECRET_IN_TEXT = re.compile(
+    r"\b(robot_?id|[a-z_]*key|[a-z_]*token|secret|password)=[^&\s\"'<>)]+|\b(bearer) [\w.~+/=-]+",
+    re.IGNORECASE,
+)
+_MASKED = "•••"
+
+#: Libraries that bring handlers of their own, and libraries whose every request is a line at INFO.
+_OWN_HANDLERS = ("django", "django.server", "celery", "uvicorn", "uvicorn.error")
+_CHATTY = (
+    "uvicorn.access",
+    "urllib3",
+    "openai",
+    "httpx2",
+    "kombu",
+    "celery.worker.strategy",
+    "celery.app.trace",
+)
+
+Logger = structlog.stdlib.BoundLogger
+
+
+def get_logger(name: str) -> Logger:
+    """Return the structured logger of a module: ``logger = get_logger(__name__)``."""
+    logger: Logger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+@contextmanager
+def bound(**values: str | None) -> Iterator[None]:
+    """Put ``requestId``, ``messageId``, ``runId`` or ``robot`` on every line of this block.
+
+    Other threads, tasks and greenlets are not touched.
+    ``None`` values are left out, so that callers need not branch.
+    """
+    with structlog.contextvars.bound_contextvars(**{k: v for k, v in values.items() if v is not None}):
+        yield
+
+
+def request_id() -> str:
+    """Return the id of the request (or message) at hand, empty outside of one."""
+    return str(structlog.contextvars.get_contextvars().get("requestId", ""))
+
+
+def configure(log_format: str = "json", level: str = "INFO") -> dict[str, Any]:
+    """Set up structlog and the standard library, and return the ``LOGGING`` dict in force.
+
+    ``log_format`` is ``json`` or ``console`` (coloured, for people). Safe to call again.
+    """
+    if log_format not in _RENDERERS:
+        raise ValueError(f"LOG_FORMAT must be one of {', '.join(_RENDERERS)}, not {log_format!r}")
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    config = _logging_dict(log_format, level)
+    logging.config.dictConfig(config)
+    return config
+
+
+def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
+    """structlog processor: replace the values of secret-looking names, at any depth."""
+    return {name: _masked(name, value) for name, value in event.items()}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if value and _SECRET_NAME.search(name):
+        return _MASKED
+    if isinstance(value, str):
+        return _SECRET_IN_TEXT.sub(lambda m: f"{m[1]}={_MASKED}" if m[1] else f"{m[2]} {_MASKED}", value)
+    if isinstance(value, Mapping):
+        return {inner: _masked(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked("", item) for item in value]
+    return value
+
+
+def _shared() -> list[Processor]:
+    """What our own lines and those of libraries go through alike."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _json_renderer() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        mask_secrets,
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+    ]
+
+
+def _console_renderer() -> list[Processor]:
+    return [mask_secrets, structlog.dev.ConsoleRenderer(timestamp_key="time")]
+
+
+_RENDERERS = {"json": _json_renderer, "console": _console_renderer}
+
+
+def _logging_dict(log_format: str, level: str) -> dict[str, Any]:
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _shared(),
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_RENDERERS[log_format]()],
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"structured": formatter},
+        # stderr: commands print their results on stdout
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # replace the handlers that these bring along, so that every line has one shape
+            **{name: {"handlers": [], "propagate": True} for name in _OWN_HANDLERS},
+            **{name: {"handlers": [], "propagate": True, "level": "WARNING"} for name in _CHATTY},
+        },
+    }

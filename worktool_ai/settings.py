@@ -1,0 +1,250 @@
+"""Django settings. Everything that differs between machines comes from the environment; nothing secret has a default.
+
+The embedded default (no DATABASE_URL) is set up by ``manage.py`` and the supervisor before this module is read, so a
+missing setting here means a deployment that forgot it: it fails at once and names the setting.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from worktool_ai.lib import logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+env = environ.Env()
+
+
+def required(name: str) -> str:
+    """Return a setting that has no safe default, or refuse to start, naming it."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set it in the environment (see docs/running.md), "
+            "or start with `make run`, which brings up everything embedded."
+        )
+    return value
+
+
+# -- environment -------------------------------------------------------------------------------------------------------
+ENVIRONMENT = env.str("ENVIRONMENT", "production")
+DEBUG = False
+SECRET_KEY = required("SECRET_KEY")
+ENCRYPTION_KEYS = [key for key in required("ENCRYPTION_KEYS").split(",") if key]
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data")))
+PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if ENVIRONMENT != "production" else [])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+if ENVIRONMENT == "production" and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set: name the host names under which this site is reached.")
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+DATABASE_URL = required("DATABASE_URL")
+REDIS_URL = required("REDIS_URL")
+#: Celery, Channels and the live event stream: may be lost at any time. Kept off the fsynced one where a second exists.
+REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", "") or REDIS_URL
+#: Tests of several processes share one Redis: every key of ours starts with this.
+REDIS_PREFIX = env.str("REDIS_PREFIX", "worktool")
+
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["OPTIONS"] = {
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 8), "timeout": 60},
+    "application_name": env.str("PROCESS_NAME", "worktool-ai"),
+    "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=30000",
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- applications ------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "channels",
+    "worktool_ai.lib",
+    "worktool_ai.events",
+    "worktool_ai.accounts",
+    "templates_lib",
+    "personas",
+    "robots",
+    "alerts",
+    "flows",
+    "monitoring",
+]
+AUTH_USER_MODEL = "accounts.User"
+ROOT_URLCONF = "worktool_ai.urls"
+ASGI_APPLICATION = "worktool_ai.asgi.application"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "worktool_ai.lib.api.RequestIdMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    },
+]
+
+# -- language, time, static --------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", "Asia/Shanghai")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+#: No collectstatic step on a bare machine: files are served from where the apps keep them.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# -- who may do what ---------------------------------------------------------------------------------------------------
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "worktool_ai.lib.api.csrf_failure"
+
+# -- API ---------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["worktool_ai.lib.api.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "worktool_ai.accounts.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["worktool_ai.accounts.permissions.DenyByDefault"],
+    "DEFAULT_PAGINATION_CLASS": "worktool_ai.lib.api.CursorPagination",
+    "EXCEPTION_HANDLER": "worktool_ai.lib.api.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WorkTool AI",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# -- gateway -----------------------------------------------------------------------------------------------------------
+WORKTOOL_BASE_URL = env.str("WORKTOOL_BASE_URL", "https://api.worktool.ymdyes.cn").rstrip("/")
+CALLBACK_MAX_BYTES = env.int("CALLBACK_MAX_BYTES", 12 * 1024 * 1024)
+WORKTOOL_REQUEST_LIMIT = env.int("WORKTOOL_REQUEST_LIMIT", 50)
+WORKTOOL_REQUEST_WINDOW_S = env.float("WORKTOOL_REQUEST_WINDOW_S", 60.0)
+#: Seconds for one call to the platform; past it the outcome is unknown.
+WORKTOOL_TIMEOUT_S = env.float("WORKTOOL_TIMEOUT_S", 10.0)
+#: Partitions of the inbound stream. Raising it needs an empty stream: the robot and room decide the partition.
+INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
+
+# -- engine ------------------------------------------------------------------------------------------------------------
+#: Seconds that a worker owns a conversation without renewing. Renewal is every third of it.
+LEASE_S = env.float("LEASE_S", 9.0)
+WORKER_SLOTS = env.int("WORKER_SLOTS", 1000)
+#: Folders with a deployment's own flow nodes, each file one plugin (see CONTRIBUTING.md).
+EXTRA_NODE_FOLDERS = [Path(folder) for folder in env.list("EXTRA_NODE_FOLDERS", default=[])]
+
+# -- Celery: transport and doorbell only; rows with due_at are the truth ----------------------------------------------
+CELERY_BROKER_URL = REDIS_BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_DEFAULT_QUEUE = f"{REDIS_PREFIX}.work"
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_connections": 2000,
+    "global_keyprefix": f"{REDIS_PREFIX}:",
+    "visibility_timeout": 600,
+    # publishing a doorbell must never hang a web request or the consumer: the poll finds what it missed
+    "socket_connect_timeout": 2,
+    "socket_timeout": 10,
+    "retry_on_timeout": False,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+
+# -- Channels ----------------------------------------------------------------------------------------------------------
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # redis-py closes sockets that are idle for 5 s by default, which a pub/sub socket always is
+            "hosts": [{"address": REDIS_BROKER_URL, "socket_timeout": None}],
+            "prefix": f"{REDIS_PREFIX}.channels",
+        },
+    },
+}
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOGGING_CONFIG = None
+LOGGING = logs.configure(LOG_FORMAT, LOG_LEVEL)
+
+# -- the admin's look: menus are filled by the apps (monitoring/admin_site.py) -----------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "WorkTool AI",
+    "SITE_HEADER": "WorkTool AI",
+    "SITE_SYMBOL": "forum",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "SIDEBAR": {"navigation": "monitoring.admin_site.navigation", "show_search": True},
+    "DASHBOARD_CALLBACK": "monitoring.admin_site.dashboard",
+}
