@@ -18,9 +18,10 @@ from worktool_ai.lib import logs
 def stderr(monkeypatch) -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
     logs.configure("json", "INFO")
-    yield sys.stderr
+    yield stream
     root.handlers[:] = before
     root.setLevel(level)
 
@@ -102,7 +103,8 @@ def test_harmless_names_keep_their_values(lines, name):
     assert lines()[0][name] == "shown"
 
 
-def test_console_format_is_for_people(stderr):
+def test_console_format_is_for_people(stderr, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stderr)  # pytest put its own back after set-up
     logs.configure("console")
     logs.get_logger("ours").info("hello", count=1)
     text = stderr.getvalue()
