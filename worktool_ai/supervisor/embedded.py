@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -35,7 +35,7 @@ def _ignore(line: str) -> None:
 class EmbeddedServers:
     """Start, attach to, watch and stop the servers of one :class:`Layout`.
 
-    ``fsync=False`` trades safety for speed and ``mortal=True`` lets them die with this process: both for tests.
+    A store that the caller has (DATABASE_URL, REDIS_URL in ``given``) is not started. ``fsync=False`` trades safety for speed and ``mortal=True`` lets them die with this process: both for tests.
     """
 
     def __init__(
@@ -44,9 +44,11 @@ class EmbeddedServers:
         *,
         fsync: bool = True,
         mortal: bool = False,
+        given: Mapping[str, str] | None = None,
         say: Callable[[str], None] = _ignore,
     ) -> None:
         self.layout = layout
+        self.given = given or {}
         self.fsync = fsync
         self.mortal = mortal
         self.say = say
@@ -83,7 +85,9 @@ class EmbeddedServers:
 
     @property
     def servers(self) -> list[Server]:
-        return [self.durable, self.broker, self.postgres]
+        """Those that are ours to run, in the order in which they stop."""
+        valkeys: list[Server] = [] if self.given.get("REDIS_URL") else [self.durable, self.broker]
+        return valkeys if self.given.get("DATABASE_URL") else [*valkeys, self.postgres]
 
     def ensure(self) -> list[str]:
         """Start every server that does not run and wait until all are ready; returns the names of those started.
@@ -101,6 +105,13 @@ class EmbeddedServers:
             if self.postgres in started:
                 self.postgres.make_database()
         return [server.name for server in started]
+
+    def revive(self) -> list[str]:
+        """Start every server that has died, on the port that its clients know, without waiting; returns their names."""
+        dead = [server for server in self.servers if server.running() is None]
+        for server in dead:
+            self._launch(server)
+        return [server.name for server in dead]
 
     def _launch(self, server: Server) -> None:
         self.say(f"starting {server.name} on 127.0.0.1:{server.port}")
@@ -191,17 +202,21 @@ class EmbeddedServers:
 
     def environment(self) -> dict[str, str]:
         """Return the settings that name these servers."""
-        return {
-            "DATABASE_URL": self.postgres.url,
-            "REDIS_URL": self.durable.url,
-            "REDIS_BROKER_URL": self.broker.url,
-        }
+        ours = {}
+        if self.postgres in self.servers:
+            ours["DATABASE_URL"] = self.postgres.url
+        if self.durable in self.servers:
+            ours |= {"REDIS_URL": self.durable.url, "REDIS_BROKER_URL": self.broker.url}
+        return ours
 
     def pids(self) -> dict[str, list[int]]:
         """Return the pids by the names of run.json."""
-        running = {server.name: server.running() for server in self.servers}
-        pid = {name: [identity.pid] if identity else [] for name, identity in running.items()}
-        return {"postgres": pid["postgres"], "redis": pid["redis"] + pid["redis-broker"]}
+        found: dict[str, list[int]] = {"postgres": [], "redis": []}
+        for server in self.servers:
+            running = server.running()
+            if running is not None:
+                found["postgres" if server is self.postgres else "redis"].append(running.pid)
+        return found
 
 
 def _copied(program: Path, folder: Path) -> Path:
@@ -213,5 +228,3 @@ def _copied(program: Path, folder: Path) -> Path:
         staging.chmod(0o755)
         staging.replace(target)
     return target
-
-

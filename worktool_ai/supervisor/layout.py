@@ -55,6 +55,7 @@ class Credentials:
     redis_password: str
     broker_password: str
     simulator_token: str
+    robot_id: str
     callback_key: str
     admin_password: str
 
@@ -64,6 +65,7 @@ class Credentials:
         values = {field.name: random_source.token_urlsafe(24) for field in fields(cls)}
         values["secret_key"] = random_source.token_urlsafe(50)
         values["encryption_key"] = base64.urlsafe_b64encode(random_source.token_bytes(32)).decode()
+        values["robot_id"] = f"wt{random_source.token_hex(15)}"  # who knows a robot's id can command it
         values["callback_key"] = random_source.token_hex(16)
         values["admin_password"] = random_source.token_urlsafe(12)
         return cls(**values)
@@ -88,7 +90,7 @@ class Layout:
         self.run_file = self.data_dir / "run.json"
         self.secrets_file = self.data_dir / "secrets"
         self.state_file = self.data_dir / "servers.json"
-        self.children_file = self.data_dir / "children.json"
+        self.supervisor_file = self.data_dir / "supervisor.json"
 
     def _default_server_dir(self) -> Path:
         if os.geteuid() != 0:

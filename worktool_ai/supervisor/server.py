@@ -121,7 +121,9 @@ class Server(ABC):
         with self.log_file.open("ab") as log:
             self._child = self.execute(self._arguments(), stdout=log, stderr=subprocess.STDOUT)
 
-    def execute(self, arguments: list[str | Path], *, stdout: object, stderr: object) -> subprocess.Popen[bytes]:
+    def execute(
+        self, arguments: list[str | Path], *, stdout: object, stderr: object
+    ) -> subprocess.Popen[bytes]:
         """Start a program as the server's user with nothing of our environment."""
         account = self.account
         return subprocess.Popen(
@@ -150,7 +152,9 @@ class Server(ABC):
             if self._child is not None and self._child.poll() is not None:
                 raise ServerError(f"{self.name} ended at once. Its log says:\n{self.log_tail()}")
             if time.monotonic() > deadline:
-                raise ServerError(f"{self.name} was not ready after {seconds:.0f} s. Its log:\n{self.log_tail()}")
+                raise ServerError(
+                    f"{self.name} was not ready after {seconds:.0f} s. Its log:\n{self.log_tail()}"
+                )
             while_waiting()
             time.sleep(0.02)
 

@@ -75,7 +75,12 @@ class Valkey(Server):
         self.own(self.folder)
 
     def _configuration_lines(self) -> list[str]:
-        lines = [f"port {self.port}", "bind 127.0.0.1", f"requirepass {self.password}", f'dir "{self.folder}"']
+        lines = [
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f"requirepass {self.password}",
+            f'dir "{self.folder}"',
+        ]
         lines += [f'pidfile "{self.pid_file}"', f"databases {DATABASES}", 'save ""', "set-proc-title no"]
         lines += ["loglevel notice", "maxmemory-policy noeviction", "tcp-keepalive 60"]
         if self.durable:
