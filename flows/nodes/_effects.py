@@ -1,0 +1,138 @@
+"""Effects: what a node wants done, as data. The engine's performer does it (flows/engine/performers.py)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+__all__ = [
+    "AskModel",
+    "CommandDraft",
+    "Effect",
+    "HttpCall",
+    "Notify",
+    "RaiseAlert",
+    "SendCommands",
+    "WaitFor",
+    "WaitUntil",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the intent that is stored with the run."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel(_Data):
+    """Ask a model. Outcome of ``intent``: intent, topic, confidence, why; of ``reply``: text, template, source."""
+
+    kind: ClassVar[str] = "ask_model"
+
+    task: Literal["intent", "reply"]
+    text: str
+    persona_id: str | None = None
+    persona_type: str | None = None
+    style: Literal["answer", "ask_back", "ask_for_text", "hand_over"] = "answer"
+    intent: str | None = None
+    topic: str | None = None
+    history: tuple[tuple[str, str], ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+    is_private: bool = False
+    threshold: float = 0.0
+    timeout_s: float = 20.0
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDraft:
+    """One command to be queued. ``target`` is the address of the chat; ``to`` says which kind of chat it is."""
+
+    target: str
+    text: str
+    at_list: tuple[str, ...] = ()
+    to: Literal["room", "person"] = "room"
+    priority: Literal["alert", "human", "reply", "bulk"] = "reply"
+    type: int = 203
+
+
+@dataclass(frozen=True, slots=True)
+class SendCommands(_Data):
+    """Queue commands. Outcome: ``sendIds`` in order and ``state`` (queued, or draft where the robot is in shadow)."""
+
+    kind: ClassVar[str] = "send_commands"
+
+    commands: tuple[CommandDraft, ...]
+    fresh_s: int = 180
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlert(_Data):
+    """Raise an alert, or count an open one with the same fingerprint up. Outcome: alertId, level, count, isNew."""
+
+    kind: ClassVar[str] = "raise_alert"
+
+    code: str
+    level: str
+    title: str
+    fingerprint: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(_Data):
+    """Tell people of an alert. Outcome: ``deliveries``, the ids of the rows that were queued."""
+
+    kind: ClassVar[str] = "notify"
+
+    alert_id: str
+    matches: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall(_Data):
+    """Call an outside service (through the SSRF guard). Outcome: ok, status, body; or ok false and the error."""
+
+    kind: ClassVar[str] = "http_call"
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil(_Data):
+    """Go on at a moment. The run parks: nothing is held. Outcome: empty."""
+
+    kind: ClassVar[str] = "wait_until"
+
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {"at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor(_Data):
+    """Go on when a command is final, or at ``until``. The run settles: its conversation is free meanwhile.
+
+    Outcome: ``state`` of the command then, ``error``, and ``timedOut``.
+    """
+
+    kind: ClassVar[str] = "wait_for"
+
+    command_id: str
+    until: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {"commandId": self.command_id, "until": self.until.isoformat()}
+
+
+Effect = AskModel | SendCommands | RaiseAlert | Notify | HttpCall | WaitUntil | WaitFor
