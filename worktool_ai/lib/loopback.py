@@ -1,8 +1,8 @@
 """A small ASGI kit for stand-ins of outside services: the platform simulator and the model stub.
 
-A stand-in listens on the loopback interface only, answers only callers that address it there (a web page of another
-origin cannot reach it by DNS rebinding), knows nothing of our database and refuses production settings. Django is not
-imported here, so a stand-in starts without it.
+A stand-in listens on the loopback interface only, answers only callers that address it there (a web page of
+another origin cannot reach it by DNS rebinding), knows nothing of our database and refuses production
+settings. Django is not imported here, so a stand-in starts without it.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def is_loopback_url(url: str) -> bool:
 
 
 def refuse_production() -> None:
-    """Raise :class:`StartRefused` under ENVIRONMENT=production: a stand-in there would play a real service."""
+    """Raise :class:`StartRefused` under ENVIRONMENT=production: there it would play a real service."""
     if os.environ.get("ENVIRONMENT", "").strip().lower() == "production":
         raise StartRefused("This stand-in refuses to start with ENVIRONMENT=production.")
 
