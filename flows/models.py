@@ -26,7 +26,12 @@ class Flow(models.Model):
     description = models.TextField(_("description"), blank=True)
     draft = models.JSONField(_("draft"), default=dict, blank=True)
     active_version = models.ForeignKey(
-        "FlowVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("active version")
+        "FlowVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("active version"),
     )
     is_default = models.BooleanField(_("serves every robot"), default=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -55,7 +60,12 @@ class FlowVersion(models.Model):
     graph = models.JSONField(_("graph"))
     note = models.CharField(_("note"), max_length=200, blank=True)
     published_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("published by")
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("published by"),
     )
     published_at = models.DateTimeField(_("published at"), auto_now_add=True)
 
@@ -78,7 +88,11 @@ class ConversationLease(models.Model):
     """
 
     conversation = models.OneToOneField(
-        Conversation, primary_key=True, on_delete=models.PROTECT, related_name="lease", verbose_name=_("conversation")
+        Conversation,
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="lease",
+        verbose_name=_("conversation"),
     )
     queued = models.PositiveIntegerField(_("queued runs"), default=0)
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
@@ -134,8 +148,12 @@ class Run(models.Model):
     conversation = models.ForeignKey(
         Conversation, on_delete=models.PROTECT, related_name="runs", verbose_name=_("conversation")
     )
-    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="runs", verbose_name=_("line"))
-    version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="runs", verbose_name=_("version"))
+    message = models.ForeignKey(
+        Message, on_delete=models.PROTECT, related_name="runs", verbose_name=_("line")
+    )
+    version = models.ForeignKey(
+        FlowVersion, on_delete=models.PROTECT, related_name="runs", verbose_name=_("version")
+    )
     state = models.CharField(_("state"), max_length=10, choices=RunState, default=RunState.QUEUED)
     outcome = models.CharField(_("outcome"), max_length=32, blank=True)
     reason = models.CharField(_("reason"), max_length=32, choices=Reason, blank=True)
@@ -144,7 +162,12 @@ class Run(models.Model):
     recoveries = models.PositiveSmallIntegerField(_("recoveries"), default=0)
     error = models.TextField(_("error"), blank=True)
     origin_run = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retries", verbose_name=_("retry of")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="retries",
+        verbose_name=_("retry of"),
     )
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
@@ -191,7 +214,9 @@ class Step(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=StepState, default=StepState.DONE)
     port = models.CharField(_("port"), max_length=60, blank=True)
     patch = models.JSONField(_("patch"), default=dict)
-    detail = models.JSONField(_("detail"), default=dict, help_text=_("What explains the result: wanted and actual."))
+    detail = models.JSONField(
+        _("detail"), default=dict, help_text=_("What explains the result: wanted and actual.")
+    )
     logs = models.JSONField(_("log lines"), default=list)
     error = models.TextField(_("error"), blank=True)
     started_at = models.DateTimeField(_("started at"))
@@ -225,7 +250,9 @@ class Effect(models.Model):
         verbose_name = _("effect")
         verbose_name_plural = _("effects")
         ordering = ["run", "created_at"]
-        constraints = [models.UniqueConstraint(fields=["run", "node_id", "ordinal"], name="flows_effect_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "node_id", "ordinal"], name="flows_effect_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.node_id}"

@@ -84,16 +84,16 @@ class RobotFacts:
     owner: str
     persona_id: str | None = None
     persona_type: str | None = None
+    #: the remark under which this person can be written to privately; only for a known contact whose remark is unique
+    private_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """Snapshots that the engine hands in, so that a node that needs configuration stays pure."""
 
-    #: facts -> the alert rules that match, as plain dicts (see alerts.matching)
+    #: facts -> the alert rules that match: slug, level, code, wanted, actual (see alerts.matching)
     match_rules: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
-    #: texts never sent to a customer
-    forbidden_words: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -91,7 +91,9 @@ class Notify(_Data):
     kind: ClassVar[str] = "notify"
 
     alert_id: str
-    matches: tuple[dict[str, Any], ...] = ()
+    rules: tuple[str, ...] = ()
+    level: str = "warning"
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from flows.nodes import AskModel, Effect, Next, Node, NodeContext, NodeError
+from flows.nodes.message_receive import READABLE
+from worktool_ai.lib.config import PluginConfig
+
+#: Topics whose answer promises that a person will come back to the customer.
+HANDOVER_TOPICS = frozenset({"转人工", "投诉处理"})
+
+
+class AiReply(Node):
+    """Writes the answer: persona, history, facts and template hints; checked before it is used."""
+
+    key: ClassVar[str] = "ai_reply"
+    label: ClassVar[str] = "AI客服回复"
+    does: ClassVar[str] = (
+        "Writes the answer with persona, history and templates; falls back until a template answers."
+    )
+    ports: ClassVar[tuple[str, ...]] = ("next", "error")
+
+    class Config(PluginConfig):
+        style: Literal["answer", "ask_back", "hand_over"] = Field(default="answer", title="Kind of answer")
+        history_lines: int = Field(default=10, ge=0, le=40, title="Earlier lines shown to the model")
+        timeout_s: float = Field(default=20, gt=0, le=120, title="Time limit (s)")
+        instructions: str = Field(
+            default="", max_length=2000, title="Further instructions", json_schema_extra={"multiline": True}
+        )
+
+    def run(self, ctx: NodeContext) -> Effect:
+        data = ctx.data
+        history = ctx.history[-self.config.history_lines :] if self.config.history_lines else ()
+        return AskModel(
+            task="reply",
+            text=data.original_message,
+            persona_id=data.persona_id,
+            persona_type=data.persona_type,
+            style=self._style(data.text_type),
+            intent=data.intent,
+            topic=data.topic,
+            history=tuple((line.role, line.text) for line in history),
+            facts={
+                "userName": data.user_name,
+                "botName": data.robot_name,
+                "groupName": data.group_name or "",
+            },
+            is_private=not data.is_group,
+            timeout_s=self.config.timeout_s,
+            instructions=self.config.instructions,
+        )
+
+    def _style(self, text_type: int) -> Literal["answer", "ask_back", "ask_for_text", "hand_over"]:
+        if text_type not in READABLE:
+            return "ask_for_text"
+        style: Literal["answer", "ask_back", "hand_over"] = self.config.style
+        return style
+
+    def resume(self, ctx: NodeContext, effect: Effect, outcome: Mapping[str, Any]) -> Next:
+        text = (outcome.get("text") or "").strip()
+        if not text:
+            raise NodeError(outcome.get("error") or "no model and no template gave an answer")
+        reason = self._reason(ctx, effect)
+        return Next(
+            patch={"ai_response": text, "template": outcome.get("template"), "reason": reason},
+            detail={"source": outcome.get("source", ""), "model": outcome.get("model", "")},
+            events=(("ai_reply_generated", {"aiResponse": text, "template": outcome.get("template")}),),
+        )
+
+    def _reason(self, ctx: NodeContext, effect: Effect) -> str:
+        style = effect.style if isinstance(effect, AskModel) else self.config.style
+        if style in ("ask_back", "ask_for_text"):
+            return "asked_back"
+        # somebody was really told: only then do we say that it was handed over
+        if ctx.data.deliveries and (ctx.data.intent == "risk" or ctx.data.topic in HANDOVER_TOPICS):
+            return "handed_over"
+        return "answered"

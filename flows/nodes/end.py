@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from flows.nodes import Next, Node, NodeContext
+from worktool_ai.lib.config import PluginConfig
+
+ANSWERED = frozenset({"answered", "asked_back", "draft_only"})
+
+
+class End(Node):
+    """Closes the run with its outcome and reason."""
+
+    key: ClassVar[str] = "end"
+    label: ClassVar[str] = "结束"
+    does: ClassVar[str] = "Closes the run with outcome and reason."
+    ports: ClassVar[tuple[str, ...]] = ()
+
+    class Config(PluginConfig):
+        reason: str = Field(default="", max_length=32, title="Reason, where no node before has given one")
+
+    def run(self, ctx: NodeContext) -> Next:
+        data = ctx.data
+        reason = data.reason or self.config.reason or ("answered" if data.send_id else "flow_silent")
+        outcome = _outcome(reason, sent=data.send_id is not None)
+        return Next(
+            port="",
+            patch={"reason": reason, "outcome": outcome},
+            events=(("flow_completed", {"outcome": outcome, "reason": reason}),),
+        )
+
+
+def _outcome(reason: str, *, sent: bool) -> str:
+    if reason == "handed_over":
+        return "handed_over"
+    return "answered" if reason in ANSWERED and sent else "silent"

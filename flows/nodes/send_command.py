@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from flows.nodes import CommandDraft, Effect, Next, Node, NodeContext, NodeError, SendCommands
+from worktool_ai.lib.config import PluginConfig
+
+
+class SendCommand(Node):
+    """Puts the answer into the outbox. Ends when the command is queued; what becomes of it is the next node's matter."""
+
+    key: ClassVar[str] = "send_command"
+    label: ClassVar[str] = "发送指令"
+    does: ClassVar[str] = "Queues the command in the outbox; in shadow mode it stays a draft."
+    ports: ClassVar[tuple[str, ...]] = ("next", "error")
+
+    class Config(PluginConfig):
+        priority: Literal["human", "reply", "bulk"] = Field(default="reply", title="Priority")
+        fixed_text: str = Field(
+            default="",
+            max_length=2000,
+            title="Fixed text in place of the answer",
+            json_schema_extra={"multiline": True},
+        )
+
+    def run(self, ctx: NodeContext) -> Effect:
+        text = self.config.fixed_text or ctx.data.ai_response
+        if not text:
+            raise NodeError("there is nothing to send: no answer was written before this node")
+        commands = tuple(
+            CommandDraft(
+                target=target,
+                text=text,
+                at_list=ctx.data.at_list if position == 0 else (),
+                to="room" if ctx.data.is_group else "person",
+                priority=self.config.priority,
+            )
+            for position, target in enumerate(self._targets(ctx))
+        )
+        return SendCommands(commands=commands, fresh_s=ctx.robot.reply_fresh_s)
+
+    def _targets(self, ctx: NodeContext) -> list[str]:
+        """Without a dispatch node the answer goes back to the chat that the line came from."""
+        chosen = ctx.data.variables.get("targets") or [ctx.data.target_name or ""]
+        data = ctx.data
+        origin = (data.group_remark or data.group_name or "") if data.is_group else data.user_name
+        return [target or origin for target in chosen]
+
+    def resume(self, ctx: NodeContext, effect: Effect, outcome: Mapping[str, Any]) -> Next:
+        send_ids = outcome["sendIds"]
+        patch: dict[str, Any] = {
+            "send_id": send_ids[0],
+            "command_status": "pending",
+            "command_detail": outcome["state"],
+            "reason": "draft_only" if outcome["state"] == "draft" else ctx.data.reason or "answered",
+        }
+        return Next(patch=patch, detail={"sendIds": send_ids})
