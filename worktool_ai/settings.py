@@ -137,6 +137,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 # -- who may do what ---------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["worktool_ai.accounts.backends.RoleBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

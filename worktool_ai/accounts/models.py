@@ -26,18 +26,23 @@ class ScopeKind(models.TextChoices):
 
 
 class Scoped(models.Model):
-    """Role and robot scope, shared by people and API keys. Scope values are names of robot groups, or robots' slugs."""
+    """Role and robot scope, shared by people and API keys.
+
+    Scope values are names of robot groups, or robots' slugs.
+    """
 
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     scope_kind = models.CharField(_("robot scope"), max_length=16, choices=ScopeKind, default=ScopeKind.ALL)
-    scope_values = ArrayField(models.CharField(max_length=120), verbose_name=_("scope values"), default=list, blank=True)
+    scope_values = ArrayField(
+        models.CharField(max_length=120), verbose_name=_("scope values"), default=list, blank=True
+    )
 
     class Meta:
         abstract = True
 
 
 class User(AbstractUser, Scoped):
-    """A person who signs in. ``is_staff`` is what lets somebody into the admin; the role decides what is seen there."""
+    """A person who signs in. ``is_staff`` lets somebody into the admin; the role decides what is seen there."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     display_name = models.CharField(_("display name"), max_length=80, blank=True)
@@ -59,7 +64,9 @@ class ApiKey(Scoped):
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(_("prefix"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_keys", verbose_name=_("created by"))
+    created_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="api_keys", verbose_name=_("created by")
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
@@ -69,8 +76,16 @@ class ApiKey(Scoped):
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
 
+    #: A key stands in for a person wherever a role and a scope are asked for; ``api_keys.find`` checks it.
+    is_authenticated = True
+    is_anonymous = False
+
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_active(self) -> bool:
+        return self.revoked_at is None
 
 
 class AuditEntry(models.Model):
@@ -81,7 +96,9 @@ class AuditEntry(models.Model):
     actor = models.ForeignKey(
         User, null=True, on_delete=models.PROTECT, related_name="audit_entries", verbose_name=_("person")
     )
-    actor_name = models.CharField(_("acting"), max_length=120, help_text=_("A person, an API key or a process."))
+    actor_name = models.CharField(
+        _("acting"), max_length=120, help_text=_("A person, an API key or a process.")
+    )
     action = models.CharField(_("action"), max_length=60)
     target_type = models.CharField(_("kind"), max_length=60)
     target_id = models.CharField(_("row"), max_length=64)
@@ -105,7 +122,7 @@ class AuditEntry(models.Model):
 
 
 class SeedMark(models.Model):
-    """That a seed row was planted once. A row that an operator edited or deleted is therefore never planted again."""
+    """That a seed row was planted once: one that an operator edited or deleted is never planted again."""
 
     key = models.CharField(max_length=160, primary_key=True)
     planted_at = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,110 @@
+"""The base of every app's admin page: writes to the audit log, stays inside the robot scope."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.admin.options import BaseModelAdmin
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.forms import BaseModelFormSet, ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from worktool_ai.accounts import audit
+from worktool_ai.accounts.scopes import scope_of
+
+__all__ = ["AuditedModelAdmin", "ReadOnlyModelAdmin", "ScopedMixin"]
+
+
+class ScopedMixin:
+    """Shows only rows, and offers only related rows, inside the person's robot scope.
+
+    ``scope_path`` leads from the row to its robot (``"robot"``, ``"conversation__robot"``, ``""`` for robots
+    themselves); None for rows that belong to no robot.
+    """
+
+    scope_path: ClassVar[str | None] = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return rows if self.scope_path is None else scope_of(request.user).filter(rows, self.scope_path)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        related: BaseModelAdmin[Any] | None = self.admin_site._registry.get(  # type: ignore[attr-defined]
+            db_field.remote_field.model
+        )
+        if "queryset" not in kwargs and related is not None:
+            kwargs["queryset"] = related.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+class AuditedModelAdmin(ScopedMixin, ModelAdmin):  # type: ignore[misc]
+    """Records every add, change and delete with the changed fields before and after.
+
+    Django's admin wraps a save in one transaction, so a change and its entry stand or fall together. Actions
+    that call a service need nothing: services write their own entries.
+    """
+
+    compressed_fields = True
+    warn_unsaved_form = True
+    list_per_page = 50
+
+    def save_model(self, request: HttpRequest, obj: Model, form: ModelForm[Any], change: bool) -> None:
+        before = type(obj)._default_manager.filter(pk=obj.pk).first() if change else None
+        form.audit_before = audit.snapshot(before) if before else {}  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        # after the relations: chosen rows of a many-to-many field are part of the change
+        stored = type(form.instance)._default_manager.get(pk=form.instance.pk)
+        self._record(request, "change" if change else "add", stored, form.audit_before)  # type: ignore[attr-defined]
+
+    def save_formset(
+        self, request: HttpRequest, form: ModelForm[Any], formset: BaseModelFormSet[Any, Any], change: bool
+    ) -> None:
+        known = {row.pk: audit.snapshot(row) for row in formset.get_queryset()} if change else {}
+        super().save_formset(request, form, formset, change)
+        for row in formset.new_objects:
+            self._record(request, "add", row, {})
+        for row, _names in formset.changed_objects:
+            self._record(request, "change", row, known.get(row.pk, {}))
+        for row in formset.deleted_objects:
+            self._record_deleted(request, row, known.get(row.pk))
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        with transaction.atomic():
+            self._record_deleted(request, obj)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for row in queryset:
+                self._record_deleted(request, row)
+            super().delete_queryset(request, queryset)
+
+    def _record(self, request: HttpRequest, verb: str, row: Model, before: dict[str, Any]) -> None:
+        old, new = audit.changes(type(row), before, audit.snapshot(row))
+        if new or verb == "add":
+            audit.record(request.user, f"{row._meta.model_name}.{verb}", row, old, new, request)  # type: ignore[arg-type]
+
+    def _record_deleted(self, request: HttpRequest, row: Model, before: dict[str, Any] | None = None) -> None:
+        old, _new = audit.changes(type(row), before or audit.snapshot(row), {})
+        audit.record(request.user, f"{row._meta.model_name}.delete", row, old, {}, request)  # type: ignore[arg-type]
+
+
+class ReadOnlyModelAdmin(ScopedMixin, ModelAdmin):  # type: ignore[misc]
+    """For facts: what happened is looked at, never edited."""
+
+    compressed_fields = True
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
