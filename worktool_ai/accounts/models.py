@@ -42,7 +42,7 @@ class Scoped(models.Model):
 
 
 class User(AbstractUser, Scoped):
-    """A person who signs in. ``is_staff`` lets somebody into the admin; the role decides what is seen there."""
+    """A person who signs in. ``is_staff`` lets somebody into the admin; the role decides what is there."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     display_name = models.CharField(_("display name"), max_length=80, blank=True)

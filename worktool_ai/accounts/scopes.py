@@ -26,7 +26,7 @@ class Scope:
         return self.kind == ScopeKind.ALL
 
     def allows(self, robot: str, group: str = "") -> bool:
-        """Tell whether a thing of this robot (slug) in this group lies inside; one of no robot is for ``all``."""
+        """Tell whether a thing of this robot (slug) and group lies inside; one of no robot is for ``all``."""
         if self.is_everywhere:
             return True
         name = group if self.kind == ScopeKind.GROUPS else robot

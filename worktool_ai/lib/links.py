@@ -2,8 +2,8 @@
 
 The upper app registers in ``AppConfig.ready()``; the lower app's page shows whatever was registered for it::
 
-    links.register("robots.message", _("Run"), run_link)      # flows: (row) -> URL, or None when there is none
-    links.for_row(message)                                    # robots: [("Run", "/admin/flows/run/…/change/")]
+    links.register("robots.message", _("Run"), run_link)  # in flows: (row) -> URL, or None when there is none
+    links.for_row(message)  # in robots: [("Run", "/admin/flows/run/…/change/")]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _registered: dict[str, dict[str, tuple[str | Promise, Target]]] = {}
 
 
 def register(label: str, title: str | Promise, target: Target) -> None:
-    """Offer a link on the pages of a model (``app.model``, lower case); the same target again replaces itself."""
+    """Offer a link on the pages of a model (``app.model``, lower case); registering again replaces."""
     name = f"{target.__module__}.{target.__qualname__}"
     _registered.setdefault(label, {})[name] = (title, target)
 
