@@ -55,7 +55,9 @@ SENT = frozenset(
 #: A later command to the same room waits for these.
 HOLDS_ROOM = frozenset({CommandState.QUEUED, CommandState.SENDING, CommandState.UNKNOWN})
 #: Nothing more will happen to a command in these.
-FINAL = frozenset(set(CommandState) - PENDING - {CommandState.ACCEPTED, CommandState.UNKNOWN}) | {CommandState.DRAFT}
+FINAL = frozenset(set(CommandState) - PENDING - {CommandState.ACCEPTED, CommandState.UNKNOWN}) | {
+    CommandState.DRAFT
+}
 
 
 def command_status(state: str) -> str:
@@ -82,9 +84,13 @@ class Command(models.Model):
     id = models.UUIDField(_("sendId"), primary_key=True, default=uuid7, editable=False)
     seq = models.BigIntegerField(
         editable=False,
-        db_default=Func(Value("robots_command_seq"), function="nextval", output_field=models.BigIntegerField()),
+        db_default=Func(
+            Value("robots_command_seq"), function="nextval", output_field=models.BigIntegerField()
+        ),
     )
-    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="commands", verbose_name=_("robot"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.PROTECT, related_name="commands", verbose_name=_("robot")
+    )
     room = models.ForeignKey(
         Room, null=True, blank=True, on_delete=models.PROTECT, related_name="commands", verbose_name=_("room")
     )
@@ -97,7 +103,12 @@ class Command(models.Model):
         verbose_name=_("conversation"),
     )
     message = models.OneToOneField(
-        Message, null=True, blank=True, on_delete=models.PROTECT, related_name="command", verbose_name=_("outbound line")
+        Message,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="command",
+        verbose_name=_("outbound line"),
     )
     run_id = models.UUIDField(_("run"), null=True, blank=True)
     node_id = models.CharField(_("node"), max_length=60, blank=True)
@@ -121,7 +132,12 @@ class Command(models.Model):
     error_reason = models.CharField(_("error"), max_length=500, blank=True)
     evidence = models.JSONField(_("evidence"), default=list, blank=True)
     resent_as = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="resend_of", verbose_name=_("sent again as")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="resend_of",
+        verbose_name=_("sent again as"),
     )
 
     class Meta:
@@ -130,7 +146,8 @@ class Command(models.Model):
         ordering = ["-seq"]
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(state__in=["sending", "accepted", "unknown"]) | models.Q(sending_at__isnull=False),
+                condition=~models.Q(state__in=["sending", "accepted", "unknown"])
+                | models.Q(sending_at__isnull=False),
                 name="robots_command_call_started",
             ),
         ]
@@ -142,12 +159,16 @@ class Command(models.Model):
                 name="robots_command_open",
             ),
             # result callbacks and adopted orphans
-            models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_command_platform"),
+            models.Index(
+                fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_command_platform"
+            ),
             # accepted ones that still wait for their result
             models.Index(
                 fields=["accepted_at"], condition=models.Q(state="accepted"), name="robots_command_waiting"
             ),
-            models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="robots_command_run"),
+            models.Index(
+                fields=["run_id"], condition=models.Q(run_id__isnull=False), name="robots_command_run"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -158,9 +179,16 @@ class CommandResult(models.Model):
     """A result callback as it came. Without ``command`` it is an orphan: kept, and matched when its command appears."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="results", verbose_name=_("robot"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.PROTECT, related_name="results", verbose_name=_("robot")
+    )
     command = models.ForeignKey(
-        Command, null=True, blank=True, on_delete=models.PROTECT, related_name="results", verbose_name=_("command")
+        Command,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="results",
+        verbose_name=_("command"),
     )
     platform_id = models.CharField(_("platform messageId"), max_length=64, blank=True)
     inner_id = models.CharField(_("messageId in rawMsg"), max_length=64, blank=True)

@@ -43,7 +43,11 @@ class InboxEntry(models.Model):
 
 
 class Fingerprint(models.Model):
-    """One row per fingerprint (robot, room type, room, sender, type, text): decides on door times what is a duplicate."""
+    """One row per fingerprint (robot, room type, room, sender, type, text): decides on door times what is a duplicate.
+
+    ``message_id`` is the line kept last and ``last_at`` its door time. A line with a platform id has a second row whose
+    digest includes that id, so that its redelivery is recognised at any distance.
+    """
 
     digest = models.CharField(max_length=64, primary_key=True)
     message_id = models.UUIDField()
@@ -85,7 +89,7 @@ class DeadLetter(models.Model):
     )
     kind = models.CharField(_("kind"), max_length=8, choices=CallbackKind)
     content_type = models.CharField(max_length=120, blank=True)
-    body = models.TextField(_("body"))
+    body = models.BinaryField(_("body"))
     error = models.TextField(_("error"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=1)
     received_at = models.DateTimeField(_("received at"))
@@ -99,3 +103,8 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.error[:60]}"
+
+    @property
+    def body_text(self) -> str:
+        """The body for reading; bytes that are no UTF-8 are shown as replacement characters."""
+        return bytes(self.body).decode("utf-8", "replace")

@@ -71,7 +71,9 @@ class Room(models.Model):
     is_group = models.BooleanField(_("group"))
     room_type = models.PositiveSmallIntegerField(_("room type"), choices=RoomType, default=RoomType.UNKNOWN)
     address = models.CharField(
-        _("address"), max_length=200, help_text=_("The remark where one is set, else the name: the platform's address.")
+        _("address"),
+        max_length=200,
+        help_text=_("The remark where one is set, else the name: the platform's address."),
     )
     name = models.CharField(_("name"), max_length=200)
     remark = models.CharField(_("remark"), max_length=200, blank=True)
@@ -96,8 +98,12 @@ class Conversation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("robot"))
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("room"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("robot")
+    )
+    room = models.ForeignKey(
+        Room, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("room")
+    )
     sender_name = models.CharField(_("person"), max_length=200)
     owner = models.CharField(_("owner"), max_length=8, choices=Owner, default=Owner.ROBOT)
     owner_epoch = models.PositiveIntegerField(default=0, editable=False)
@@ -107,7 +113,9 @@ class Conversation(models.Model):
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["room", "sender_name"], name="robots_conversation_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["room", "sender_name"], name="robots_conversation_person")
+        ]
 
     def __str__(self) -> str:
         return f"{self.sender_name} · {self.room}"
@@ -116,12 +124,14 @@ class Conversation(models.Model):
 class Message(models.Model):
     """One line, of a customer (``in``) or of the robot (``out``).
 
-        in:  stored --------------------> settled (reason, run)
-        out: written with its command; its state is the command's
+    in:  stored --------------------> settled (reason, run)
+    out: written with its command; its state is the command's
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot")
+    )
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="messages", verbose_name=_("room"))
     conversation = models.ForeignKey(
         Conversation, on_delete=models.PROTECT, related_name="messages", verbose_name=_("conversation")
@@ -134,13 +144,23 @@ class Message(models.Model):
     at_me = models.BooleanField(_("robot mentioned"), default=False)
     platform_id = models.CharField(_("platform id"), max_length=64, blank=True)
     media = models.ForeignKey(
-        Media, null=True, blank=True, on_delete=models.PROTECT, related_name="messages", verbose_name=_("media")
+        Media,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="messages",
+        verbose_name=_("media"),
     )
     received_at = models.DateTimeField(_("received at"), help_text=_("When the door took it."))
     stored_at = models.DateTimeField(_("stored at"), auto_now_add=True)
     is_backfill = models.BooleanField(_("fetched afterwards"), default=False)
     duplicate_of = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="duplicates", verbose_name=_("duplicate of")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="duplicates",
+        verbose_name=_("duplicate of"),
     )
     intent = models.CharField(_("intent"), max_length=32, blank=True)
     intent_confidence = models.FloatField(_("confidence"), null=True, blank=True)
@@ -156,7 +176,8 @@ class Message(models.Model):
         ordering = ["-received_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(settled_at__isnull=True) | ~models.Q(reason=""), name="robots_message_settled_reason"
+                condition=models.Q(settled_at__isnull=True) | ~models.Q(reason=""),
+                name="robots_message_settled_reason",
             ),
         ]
         indexes = [
@@ -171,7 +192,9 @@ class Message(models.Model):
                 condition=models.Q(settled_at__isnull=True, direction="in"),
                 name="robots_message_open",
             ),
-            models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"),
+            models.Index(
+                fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"
+            ),
         ]
 
     def __str__(self) -> str:

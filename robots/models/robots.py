@@ -42,7 +42,9 @@ class Robot(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(_("slug"), max_length=60, unique=True)
-    name = models.CharField(_("name"), max_length=80, help_text=_("The display name in WeCom: customers @ this name."))
+    name = models.CharField(
+        _("name"), max_length=80, help_text=_("The display name in WeCom: customers @ this name.")
+    )
     aliases = ArrayField(
         models.CharField(max_length=80),
         verbose_name=_("other names"),
@@ -58,11 +60,21 @@ class Robot(models.Model):
     previous_key_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     previous_key_until = models.DateTimeField(null=True, blank=True, editable=False)
     group = models.ForeignKey(
-        RobotGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="robots", verbose_name=_("group")
+        RobotGroup,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="robots",
+        verbose_name=_("group"),
     )
     robot_type = models.CharField(_("type"), max_length=40, blank=True)
     persona = models.ForeignKey(
-        Persona, null=True, blank=True, on_delete=models.SET_NULL, related_name="robots", verbose_name=_("persona")
+        Persona,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="robots",
+        verbose_name=_("persona"),
     )
     mode = models.CharField(_("mode"), max_length=16, choices=Mode, default=Mode.SHADOW)
     is_active = models.BooleanField(_("active"), default=True)
@@ -95,7 +107,9 @@ class OnlineChange(models.Model):
     """When a robot went online or offline, and who said so (callback or query)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.CASCADE, related_name="online_changes", verbose_name=_("robot"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.CASCADE, related_name="online_changes", verbose_name=_("robot")
+    )
     is_online = models.BooleanField(_("online"))
     source = models.CharField(_("source"), max_length=16)
     at = models.DateTimeField(_("at"))
@@ -114,7 +128,9 @@ class GroupQrCode(models.Model):
     """A group's QR code as the platform posted it after creating or editing a group; valid for 7 days."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.CASCADE, related_name="qr_codes", verbose_name=_("robot"))
+    robot = models.ForeignKey(
+        Robot, on_delete=models.CASCADE, related_name="qr_codes", verbose_name=_("robot")
+    )
     group_name = models.CharField(_("group"), max_length=200)
     qr_code = models.CharField(_("QR code"), max_length=2000)
     platform_id = models.CharField(_("platform id"), max_length=64, blank=True)

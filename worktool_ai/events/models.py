@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Func
 from django.utils.translation import gettext_lazy as _
 
+if TYPE_CHECKING:
+    _Field = models.Field[int, int]
+else:
+    _Field = models.Field
 
-class XidField(models.Field[int, int]):
+
+class XidField(_Field):
     """PostgreSQL's 64-bit transaction id (xid8): it never wraps, so it orders for the life of the database."""
 
     def db_type(self, connection: Any) -> str:
