@@ -27,9 +27,7 @@ class StandardContext(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
 
-    robot_id: str = _field(
-        "derived", "Our slug of the robot; the platform's robotId is a credential and stays out."
-    )
+    robot_id: str = _field("derived", "Our slug of the robot; the platform's robotId is a credential and stays out.")
     robot_name: str = _field("derived", "The robot's display name.")
 
     session_id: str = _field("derived", "Our id of the conversation: robot, room and person.")
@@ -40,20 +38,14 @@ class StandardContext(BaseModel):
 
     group_id: str | None = _field("derived", "Our id of the group; empty in a private chat.", None)
     group_name: str | None = _field("platform", "The group's title.", None)
-    group_remark: str | None = _field(
-        "platform", "The group's remark; where set, the only address that works.", None
-    )
-    room_type: int = _field(
-        "platform", "1 external group, 2 external contact, 3 internal group, 4 internal contact."
-    )
+    group_remark: str | None = _field("platform", "The group's remark; where set, the only address that works.", None)
+    room_type: int = _field("platform", "1 external group, 2 external contact, 3 internal group, 4 internal contact.")
     is_group: bool = _field("derived", "Whether this is a group chat.")
 
     original_message: str = _field("platform", "The text without the mention (spoken).")
     raw_message: str = _field("platform", "The text as it appeared (rawSpoken).")
     text_type: int = _field("platform", "The platform's content type: 1 text, 2 picture, 3 voice, …")
-    file_base64: str | None = _field(
-        "platform", "Always empty here: media is stored once and referenced.", None
-    )
+    file_base64: str | None = _field("platform", "Always empty here: media is stored once and referenced.", None)
     file_url: str | None = _field("derived", "Where a picture of the line is stored with us.", None)
     at_me: bool = _field("platform", "Whether the robot was mentioned.")
 
@@ -65,9 +57,7 @@ class StandardContext(BaseModel):
     persona_type: str | None = _field("derived", "The type of that persona.", None)
 
     target_name: str | None = _field("derived", "The chat that the answer goes to.", None)
-    send_id: str | None = _field(
-        "derived", "Our id of the command; the platform gives its own messageId for it.", None
-    )
+    send_id: str | None = _field("derived", "Our id of the command; the platform gives its own messageId for it.", None)
     command_status: str | None = _field("derived", "pending, sent or failed.", None)
 
     alert_id: str | None = _field("derived", "The alert that was raised or counted up.", None)
@@ -93,9 +83,7 @@ class StandardContext(BaseModel):
     alert_rules: tuple[str, ...] = _field("ours", "The alert rules that matched.", (), seed=False)
     deliveries: tuple[str, ...] = _field("ours", "The deliveries that were queued.", (), seed=False)
     reason: str | None = _field("ours", "Why the line is answered, or not (closed list).", None, seed=False)
-    outcome: str | None = _field(
-        "ours", "How the run ended: answered, handed_over or silent.", None, seed=False
-    )
+    outcome: str | None = _field("ours", "How the run ended: answered, handed_over or silent.", None, seed=False)
 
     def patched(self, patch: Mapping[str, Any]) -> StandardContext:
         """Return a copy with a step's patch merged in; ``variables`` are merged key by key."""
@@ -138,7 +126,5 @@ def json_schema() -> dict[str, Any]:
     """Return the published JSON Schema (docs/schema/standard-context.json)."""
     schema = StandardContext.model_json_schema(by_alias=True, mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["required"] = [
-        CAMEL[name] for name, field in StandardContext.model_fields.items() if field.is_required()
-    ]
+    schema["required"] = [CAMEL[name] for name, field in StandardContext.model_fields.items() if field.is_required()]
     return schema

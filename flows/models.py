@@ -83,8 +83,8 @@ class ConversationLease(models.Model):
     """Who may advance a conversation. Claimed with SKIP LOCKED; every claim raises ``epoch``, and every later write of
     the claimed run carries it: a worker that lost its lease writes nothing.
 
-    ``queued`` counts runs that want a worker; ``due_at`` is set while there are any (a plain column, so that the consumer
-    that adds one and the worker that finishes one meet on this row's lock and neither misses the other).
+    ``queued`` counts runs that want a worker; ``due_at`` is set while there are any. Plain columns, so that the
+    consumer that adds a run and the worker that finishes one meet on this row's lock and neither misses the other.
     """
 
     conversation = models.OneToOneField(
@@ -148,12 +148,8 @@ class Run(models.Model):
     conversation = models.ForeignKey(
         Conversation, on_delete=models.PROTECT, related_name="runs", verbose_name=_("conversation")
     )
-    message = models.ForeignKey(
-        Message, on_delete=models.PROTECT, related_name="runs", verbose_name=_("line")
-    )
-    version = models.ForeignKey(
-        FlowVersion, on_delete=models.PROTECT, related_name="runs", verbose_name=_("version")
-    )
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="runs", verbose_name=_("line"))
+    version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="runs", verbose_name=_("version"))
     state = models.CharField(_("state"), max_length=10, choices=RunState, default=RunState.QUEUED)
     outcome = models.CharField(_("outcome"), max_length=32, blank=True)
     reason = models.CharField(_("reason"), max_length=32, choices=Reason, blank=True)
@@ -214,9 +210,7 @@ class Step(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=StepState, default=StepState.DONE)
     port = models.CharField(_("port"), max_length=60, blank=True)
     patch = models.JSONField(_("patch"), default=dict)
-    detail = models.JSONField(
-        _("detail"), default=dict, help_text=_("What explains the result: wanted and actual.")
-    )
+    detail = models.JSONField(_("detail"), default=dict, help_text=_("What explains the result: wanted and actual."))
     logs = models.JSONField(_("log lines"), default=list)
     error = models.TextField(_("error"), blank=True)
     started_at = models.DateTimeField(_("started at"))
@@ -250,9 +244,7 @@ class Effect(models.Model):
         verbose_name = _("effect")
         verbose_name_plural = _("effects")
         ordering = ["run", "created_at"]
-        constraints = [
-            models.UniqueConstraint(fields=["run", "node_id", "ordinal"], name="flows_effect_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "node_id", "ordinal"], name="flows_effect_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.node_id}"

@@ -218,9 +218,7 @@ class Migration(migrations.Migration):
                 ("input", models.JSONField(default=dict, verbose_name="input")),
                 (
                     "edges",
-                    models.JSONField(
-                        default=dict, help_text="taken or skipped, by edge id", verbose_name="edges"
-                    ),
+                    models.JSONField(default=dict, help_text="taken or skipped, by edge id", verbose_name="edges"),
                 ),
                 ("recoveries", models.PositiveSmallIntegerField(default=0, verbose_name="recoveries")),
                 ("error", models.TextField(blank=True, verbose_name="error")),
@@ -438,9 +436,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="effect",
-            constraint=models.UniqueConstraint(
-                fields=("run", "node_id", "ordinal"), name="flows_effect_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("run", "node_id", "ordinal"), name="flows_effect_once"),
         ),
         migrations.AddConstraint(
             model_name="step",
@@ -448,9 +444,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="wait",
-            index=models.Index(
-                condition=models.Q(("state", "open")), fields=["due_at"], name="flows_wait_due"
-            ),
+            index=models.Index(condition=models.Q(("state", "open")), fields=["due_at"], name="flows_wait_due"),
         ),
         migrations.AddIndex(
             model_name="wait",

@@ -58,7 +58,7 @@ class NodeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Leave by ``port``, merge ``patch`` into the context. ``detail`` explains (wanted, actual); ``events`` are told."""
+    """Leave by ``port``, merge ``patch`` into the context. ``detail`` explains it, ``events`` are told."""
 
     port: str = "next"
     patch: Mapping[str, Any] = field(default_factory=dict)

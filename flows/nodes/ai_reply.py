@@ -18,9 +18,7 @@ class AiReply(Node):
 
     key: ClassVar[str] = "ai_reply"
     label: ClassVar[str] = "AI客服回复"
-    does: ClassVar[str] = (
-        "Writes the answer with persona, history and templates; falls back until a template answers."
-    )
+    does: ClassVar[str] = "Writes the answer with persona, history and templates; falls back until a template answers."
     ports: ClassVar[tuple[str, ...]] = ("next", "error")
 
     class Config(PluginConfig):

@@ -18,9 +18,7 @@ class AlertRule(Node):
     does: ClassVar[str] = "Which rules match, which severity, whom to tell."
 
     class Config(PluginConfig):
-        default_level: Literal["critical", "warning", "info"] = Field(
-            default="warning", title="Level without a rule"
-        )
+        default_level: Literal["critical", "warning", "info"] = Field(default="warning", title="Level without a rule")
 
     def run(self, ctx: NodeContext) -> Next:
         matches = self._matches(ctx)

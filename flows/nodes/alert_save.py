@@ -23,9 +23,7 @@ class AlertSave(Node):
     class Config(PluginConfig):
         code: str = Field(default="", max_length=60, title="Alert code; empty takes the intent or topic")
         level: Level = Field(default="warning", title="Level until the rules have spoken")
-        critical_intents: tuple[str, ...] = Field(
-            default=("risk",), title="Intents that are critical at once"
-        )
+        critical_intents: tuple[str, ...] = Field(default=("risk",), title="Intents that are critical at once")
 
     def run(self, ctx: NodeContext) -> Effect:
         data = ctx.data

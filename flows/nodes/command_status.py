@@ -29,14 +29,10 @@ class CommandStatus(Node):
 
     key: ClassVar[str] = "command_status"
     label: ClassVar[str] = "指令状态记录"
-    does: ClassVar[str] = (
-        "Records the command's state; may wait for the phone's result without holding anything."
-    )
+    does: ClassVar[str] = "Records the command's state; may wait for the phone's result without holding anything."
 
     class Config(PluginConfig):
-        wait_s: int = Field(
-            default=90, ge=0, le=3600, title="Wait for the result (s); 0 records the state at once"
-        )
+        wait_s: int = Field(default=90, ge=0, le=3600, title="Wait for the result (s); 0 records the state at once")
 
     def run(self, ctx: NodeContext) -> Next | Effect:
         if ctx.data.send_id is None:
@@ -52,9 +48,7 @@ class CommandStatus(Node):
         reason = "send_unknown" if outcome.get("timedOut") else REASONS.get(state)
         if reason:
             patch["reason"] = reason
-        return Next(
-            patch=patch, detail={"error": outcome.get("error", ""), "timedOut": bool(outcome.get("timedOut"))}
-        )
+        return Next(patch=patch, detail={"error": outcome.get("error", ""), "timedOut": bool(outcome.get("timedOut"))})
 
 
 def _coarse(state: str) -> str:

@@ -51,7 +51,7 @@ class Decision(Node):
         return Next(port=self.config.default_port, patch=patch, detail={"chosen": "default", "tried": tried})
 
     def _judge(self, rule: Rule, ctx: NodeContext, tried: list[dict[str, Any]]) -> bool:
-        """Judge one rule and keep wanted and actual. A rule that breaks does not hold: the default way is always there."""
+        """Judge one rule, keeping wanted and actual. A rule that breaks does not hold: there is always a default."""
         try:
             verdict = explain(rule.condition, ctx.data)
         except ValueError as error:

@@ -17,9 +17,7 @@ class MessageReceive(Node):
 
     key: ClassVar[str] = "message_receive"
     label: ClassVar[str] = "消息接收"
-    does: ClassVar[str] = (
-        "Takes the line in, picks the persona, and stays silent where the line is not ours to answer."
-    )
+    does: ClassVar[str] = "Takes the line in, picks the persona, and stays silent where the line is not ours to answer."
     ports: ClassVar[tuple[str, ...]] = ("next", "silent")
 
     class Config(PluginConfig):
@@ -31,9 +29,7 @@ class MessageReceive(Node):
         reason = self._silence(ctx)
         if reason is None:
             return Next(patch=patch)
-        return Next(
-            port="silent", patch={**patch, "reason": reason, "outcome": "silent"}, detail={"silent": reason}
-        )
+        return Next(port="silent", patch={**patch, "reason": reason, "outcome": "silent"}, detail={"silent": reason})
 
     def _silence(self, ctx: NodeContext) -> str | None:
         line = ctx.data

@@ -10,7 +10,7 @@ from worktool_ai.lib.config import PluginConfig
 
 
 class SendCommand(Node):
-    """Puts the answer into the outbox. Ends when the command is queued; what becomes of it is the next node's matter."""
+    """Puts the answer into the outbox. Ends when it is queued; what becomes of it is the next node's matter."""
 
     key: ClassVar[str] = "send_command"
     label: ClassVar[str] = "发送指令"
