@@ -183,7 +183,7 @@ class IntentRule(models.Model):
     phrases = ArrayField(models.CharField(max_length=80), verbose_name=_("phrases"), default=list, blank=True)
     patterns = ArrayField(models.CharField(max_length=300), verbose_name=_("patterns"), default=list, blank=True)
     excludes = ArrayField(models.CharField(max_length=300), verbose_name=_("excludes"), default=list, blank=True)
-    weight = models.FloatField(_("weight"), default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(10.0)])
+    weight = models.FloatField(_("weight"), default=1.0, validators=[MinValueValidator(-10.0), MaxValueValidator(10.0)])
     note = models.CharField(_("note"), max_length=200, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

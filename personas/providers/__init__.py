@@ -13,7 +13,16 @@ from typing import Any, ClassVar, Literal
 
 from worktool_ai.lib.registry import Plugin, Registry
 
-__all__ = ["Answer", "ChatMessage", "ChatRequest", "ErrorKind", "Provider", "ProviderError", "registry"]
+__all__ = [
+    "RETRYABLE",
+    "Answer",
+    "ChatMessage",
+    "ChatRequest",
+    "ErrorKind",
+    "Provider",
+    "ProviderError",
+    "registry",
+]
 
 ErrorKind = Literal[
     "auth",
@@ -75,6 +84,9 @@ class Provider(Plugin):
 
     #: False for a provider that needs no key and no network.
     is_remote: ClassVar[bool] = True
+    #: What a model of this provider must have filled in before it can be asked.
+    needs_key: ClassVar[bool] = True
+    needs_endpoint: ClassVar[bool] = False
 
     def __init__(self, config: Any, *, api_key: str, endpoint: str, model_id: str) -> None:
         self.config = config

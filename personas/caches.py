@@ -1,0 +1,125 @@
+"""Copies in memory of what the AI layer reads for every line; each follows changes within two seconds.
+
+============  ===========================================  ==========================================
+copy          tables                                       holds
+============  ===========================================  ==========================================
+``cast``      personas, models, mappings, intents, topics  :class:`personas.selection.Cast`
+``rules``     intent rules                                 a built :class:`personas.local.Recogniser`
+============  ===========================================  ==========================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from personas.local.recogniser import Recogniser
+from personas.local.rules import Rule
+from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
+from personas.selection import Cast, IntentSnapshot, ModelSnapshot
+from personas.types import PersonaSnapshot
+from templates_lib.models import TemplateCategory
+from worktool_ai.lib.cache import VersionedCache
+from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.transactions import released
+from worktool_ai.lib.versions import rows_version
+
+__all__ = ["cast", "clear", "model_snapshot", "recogniser", "rule_of"]
+
+logger = get_logger(__name__)
+
+
+def cast() -> Cast:
+    """Return the personas, models, mappings, intents and topics in force."""
+    with released():
+        return _cast.get()
+
+
+def recogniser() -> Recogniser:
+    """Return the recogniser of the active intent rules."""
+    with released():
+        return _rules.get()
+
+
+def clear() -> None:
+    """Forget all copies, so that this process sees its own changes at once."""
+    _cast.clear()
+    _rules.clear()
+
+
+def _load_cast() -> Cast:
+    return Cast(
+        personas={row.id: _persona(row) for row in Persona.objects.filter(is_active=True).order_by("slug")},
+        models={row.id: model_snapshot(row) for row in AIModel.objects.all()},
+        mappings=dict(PersonaMapping.objects.values_list("word", "role_type")),
+        intents={row.key: _intent(row) for row in Intent.objects.filter(is_active=True)},
+        topics=tuple(TemplateCategory.objects.values_list("name", flat=True)),
+    )
+
+
+def _persona(row: Persona) -> PersonaSnapshot:
+    return PersonaSnapshot(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        role_type=row.role_type,
+        system_prompt=row.system_prompt,
+        temperature=float(row.temperature),
+        max_tokens=row.max_tokens,
+        capabilities=tuple(row.capabilities),
+        model_id=row.model_id,
+    )
+
+
+def model_snapshot(row: AIModel) -> ModelSnapshot:
+    """Return a model's row as the chain uses it."""
+    return ModelSnapshot(
+        id=row.id,
+        name=row.name,
+        provider=row.provider,
+        model_id=row.model_id,
+        capabilities=frozenset(row.capabilities),
+        is_active=row.is_active,
+        endpoint=row.api_endpoint,
+        api_key=row.api_key,
+        config=row.config,
+    )
+
+
+def _intent(row: Intent) -> IntentSnapshot:
+    return IntentSnapshot(row.key, row.name, row.description, row.needs_human)
+
+
+def _load_recogniser() -> Recogniser:
+    rows = IntentRule.objects.filter(is_active=True, intent__is_active=True).select_related("topic")
+    return Recogniser([rule for row in rows.order_by("slug") if (rule := _usable_rule(row))])
+
+
+def _usable_rule(row: IntentRule) -> Rule | None:
+    """One broken rule (edited past the form) must not silence all others."""
+    try:
+        return rule_of(row)
+    except ValueError as error:
+        logger.warning("intent_rule_unusable", rule=row.slug, error=str(error))
+        return None
+
+
+def rule_of(row: IntentRule) -> Rule:
+    """Return the local model's form of a row; raises ``ValueError`` for what cannot be searched."""
+    fields: dict[str, Any] = {
+        "slug": row.slug,
+        "intent": row.intent_id,
+        "topic": row.topic.name if row.topic else None,
+        "phrases": row.phrases,
+        "patterns": row.patterns,
+        "excludes": row.excludes,
+        "weight": row.weight,
+        "note": row.note,
+    }
+    return Rule(**fields)
+
+
+_CAST_TABLES = (Persona, AIModel, PersonaMapping, Intent, TemplateCategory)
+_RULE_TABLES = (IntentRule, Intent, TemplateCategory)
+
+_cast: VersionedCache[Cast] = VersionedCache(_load_cast, lambda: rows_version(*_CAST_TABLES))
+_rules: VersionedCache[Recogniser] = VersionedCache(_load_recogniser, lambda: rows_version(*_RULE_TABLES))

@@ -1,0 +1,49 @@
+"""Writes of the engine's hot path: one statement, one JSON parameter, through the caller's own cursor."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from personas.types import AICallRecord
+
+__all__ = ["insert_ai_calls"]
+
+# A model or persona that was deleted while it was being asked leaves a call without it, not a lost group.
+_INSERT = """
+INSERT INTO personas_aicall (
+    id, task, provider, model_name, attempt, succeeded, duration_ms, created_at, error_kind, error, request,
+    response, prompt_tokens, completion_tokens, cost, robot_id, conversation_id, message_id, run_id, node_id,
+    model_id, persona_id
+)
+SELECT
+    r.id, r.task, r.provider, r.model_name, r.attempt, r.succeeded, r.duration_ms, r.created_at, r.error_kind,
+    r.error, r.request, r.response, r.prompt_tokens, r.completion_tokens, r.cost, r.robot_id,
+    r.conversation_id, r.message_id, r.run_id, r.node_id, m.id, p.id
+FROM jsonb_to_recordset(%s::jsonb) AS r (
+    id uuid, task text, provider text, model_name text, attempt smallint, succeeded boolean,
+    duration_ms integer, created_at timestamptz, error_kind text, error text, request jsonb, response jsonb,
+    prompt_tokens integer, completion_tokens integer, cost numeric, robot_id uuid, conversation_id uuid,
+    message_id uuid, run_id uuid, node_id text, model_id uuid, persona_id uuid
+)
+LEFT JOIN personas_aimodel m ON m.id = r.model_id
+LEFT JOIN personas_persona p ON p.id = r.persona_id
+ON CONFLICT (id) DO NOTHING
+"""
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def insert_ai_calls(cursor: Any, records: Sequence[AICallRecord]) -> None:
+    """Write calls in the caller's transaction. A repeated id is ignored, so a replayed outcome adds no row.
+    """
+    if records:
+        cursor.execute(_INSERT, [_storable([record.to_json() for record in records])])
+
+
+def _storable(documents: list[dict[str, Any]]) -> str:
+    """Encode for PostgreSQL, which takes neither NUL nor half a surrogate pair: models answer with both."""
+    text = json.dumps(documents, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _NUL.sub(r"\1", text)
