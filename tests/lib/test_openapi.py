@@ -8,9 +8,7 @@ from worktool_ai.lib.openapi import wrap_in_envelope
 def test_successes_are_wrapped_errors_described_and_files_left_alone():
     json_body = {"content": {"application/json": {"schema": {"type": "string"}}}}
     file_body = {"content": {"text/csv": {"schema": {"type": "string"}}}}
-    document = {
-        "paths": {"/api/v1/x": {"get": {"responses": {"200": json_body, "201": file_body, "204": {}}}}}
-    }
+    document = {"paths": {"/api/v1/x": {"get": {"responses": {"200": json_body, "201": file_body, "204": {}}}}}}
     responses = wrap_in_envelope(document, None, None, True)["paths"]["/api/v1/x"]["get"]["responses"]
     wrapped = responses["200"]["content"]["application/json"]["schema"]
     assert wrapped["required"] == ["code", "message", "data", "requestId"]
