@@ -1,0 +1,138 @@
+"""The platform's HTTP interface, typed (worktool-api.md §3.2, §4, §6).
+
+Every call counts against the platform's limit per address: take a grant of :mod:`robots.limiter` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from robots.client.errors import NotSent, Rejected, Throttled, Unknown, WorkToolError
+from robots.client.rows import (
+    Binding,
+    RanRow,
+    RobotInfo,
+    SentRow,
+    listed,
+    read_binding,
+    read_info,
+    read_ran,
+    read_sent,
+)
+from robots.client.transport import Json, Transport
+from worktool_ai.lib.crypto import Secret
+
+__all__ = [
+    "Binding",
+    "Client",
+    "Credentials",
+    "NotSent",
+    "RanRow",
+    "Rejected",
+    "RobotInfo",
+    "SentRow",
+    "Throttled",
+    "Unknown",
+    "WorkToolError",
+    "platform",
+]
+
+SOCKET_TYPE = 2
+EVERYTHING = 1
+
+
+class Credentials(Protocol):
+    """Whose robot is meant: a model row or a snapshot."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def robot_id(self) -> Secret: ...
+    @property
+    def robot_key(self) -> Secret: ...
+
+
+class Client:
+    """One platform address. Every method raises the errors of :mod:`robots.client.errors`."""
+
+    def __init__(self, base_url: str, timeout_s: float) -> None:
+        self._http = Transport(base_url, timeout_s)
+
+    def send_raw_message(self, robot: Credentials, commands: Sequence[Json], *, not_after: float = float("inf")) -> str:
+        """Queue commands at the platform; returns its messageId, empty if it gave none.
+
+        ``not_after`` is a ``time.monotonic()`` instant past which nothing is sent any more (:class:`NotSent`).
+        """
+        body = {"socketType": SOCKET_TYPE, "list": list(commands)}
+        answer = self._http.post("/wework/sendRawMessage", _query(robot), body, not_after)
+        return str(answer.get("data") or "")
+
+    def list_raw_message(
+        self, robot: Credentials, *, message_id: str = "", page: int = 1, size: int = 100
+    ) -> list[SentRow]:
+        """Return what was sent, newest first."""
+        query = _page(robot, page, size, "create_time") | _optional(messageId=message_id)
+        return [read_sent(row) for row in listed(self._get("/wework/listRawMessage", query))]
+
+    def raw_msg_list(self, robot: Credentials, *, message_id: str = "", page: int = 1, size: int = 100) -> list[RanRow]:
+        """Return what ran, newest first."""
+        query = _page(robot, page, size, "run_time") | _optional(messageId=message_id)
+        return [read_ran(row) for row in listed(self._get("/robot/rawMsg/list", query))]
+
+    def qa_log_list(
+        self, robot: Credentials, *, page: int = 1, size: int = 100, start_time: str = "", end_time: str = ""
+    ) -> list[Json]:
+        """Return the platform's log of message callbacks, newest first; times as ``yyyy-MM-dd HH:mm:ss`` (China)."""
+        query = _page(robot, page, size, "start_time") | _optional(startTime=start_time, endTime=end_time)
+        return listed(self._get("/robot/qaLog/list", query))
+
+    def robot_info(self, robot: Credentials) -> RobotInfo:
+        return read_info(self._get("/robot/robotInfo/get", _query(robot)))
+
+    def update_robot_info(self, robot: Credentials, *, callback_url: str) -> None:
+        """Set the message callback, switched on for every line, mentioned or not."""
+        body = {"openCallback": 1, "replyAll": EVERYTHING, "callbackUrl": callback_url}
+        self._http.post("/robot/robotInfo/update", _query(robot), body)
+
+    def bind(self, robot: Credentials, kind: int, callback_url: str) -> None:
+        """Bind the callback of one type; the platform calls the address first and refuses one that does not answer."""
+        body = {"type": kind, "callBackUrl": callback_url}
+        self._http.post("/robot/robotInfo/callBack/bind", _query(robot), body)
+
+    def get_callbacks(self, robot: Credentials) -> list[Binding]:
+        query = _query(robot, key_name="robotKey")
+        return [read_binding(row) for row in listed(self._get("/robot/robotInfo/callBack/get", query))]
+
+    def online(self, robot: Credentials) -> bool | None:
+        """Tell whether the phone is online; ``None`` when the answer does not say (the sources disagree on it)."""
+        data = self._get("/robot/robotInfo/online", _query(robot))
+        return data if isinstance(data, bool) else None
+
+    def _get(self, path: str, query: dict[str, str | int]) -> Any:
+        return self._http.get(path, query).get("data")
+
+
+def _query(robot: Credentials, key_name: str = "key") -> dict[str, str | int]:
+    return {"robotId": robot.robot_id.reveal()} | _optional(**{key_name: robot.robot_key.reveal()})
+
+
+def _page(robot: Credentials, page: int, size: int, column: str) -> dict[str, str | int]:
+    return _query(robot) | {"page": page, "size": size, "sort": f"{column},desc"}
+
+
+def _optional(**fields: str) -> dict[str, str | int]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def platform() -> Client:
+    """Return this process's client of the address in the settings."""
+    return _client(settings.WORKTOOL_BASE_URL, settings.WORKTOOL_TIMEOUT_S)
+
+
+@lru_cache(maxsize=4)
+def _client(base_url: str, timeout_s: float) -> Client:
+    return Client(base_url, timeout_s)

@@ -1,0 +1,45 @@
+"""Doing several waits at once: greenlets where gevent runs the process, threads elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["run_all"]
+
+MAX_THREADS = 32
+
+
+def run_all(calls: Sequence[Callable[[], None]]) -> None:
+    """Call all of them at the same time and return when the last one has ended.
+
+    An error of one does not stop the others; the first is raised at the end.
+    """
+    if len(calls) == 1:
+        calls[0]()
+    elif calls and _patched_by_gevent():
+        _in_greenlets(calls)
+    elif calls:
+        _in_threads(calls)
+
+
+def _patched_by_gevent() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("socket"))
+
+
+def _in_greenlets(calls: Sequence[Callable[[], None]]) -> None:
+    import gevent  # only where it already runs the process
+
+    greenlets = [gevent.spawn(call) for call in calls]
+    gevent.joinall(greenlets)
+    for greenlet in greenlets:
+        greenlet.get()
+
+
+def _in_threads(calls: Sequence[Callable[[], None]]) -> None:
+    with ThreadPoolExecutor(max_workers=min(MAX_THREADS, len(calls))) as pool:
+        futures = [pool.submit(call) for call in calls]
+    for future in futures:
+        future.result()
