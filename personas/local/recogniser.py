@@ -1,0 +1,194 @@
+"""What was meant, by rules: evidence is added up per topic, weighed, and turned into a confidence.
+
+1. All phrases and patterns of all rules are searched at once (one RE2 set, linear in the line's length).
+2. Rules that speak for the same topic (or, without one, for the same intent) add their weights. A line that
+   asks or demands something counts more; everyday talk counts less.
+3. Intents have ranks: a threat is a threat even when it names a refund; a greeting is a greeting only when
+   nothing else was said. Among equals the strongest wins, then the one that explains more of the line.
+4. Too little evidence, or two topics that explain the line equally well, is an honest ``unclear``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import re2
+
+from personas.local.normalise import normalise
+from personas.local.rules import Rule, phrase_pattern
+
+__all__ = ["UNCLEAR", "Recogniser", "Recognition"]
+
+UNCLEAR = "unclear"
+
+#: Which intent wins when several have enough evidence.
+RANK = {"risk": 6, "spam": 5, "admin": 4, "service": 3, "conversion": 3, "help": 2, "welcome": 2, "chat": 1}
+RANK_OF_OTHERS = 3  # intents that operators add
+
+STEEPNESS = 1.9  # evidence 1.0 -> score 0.85
+ENOUGH = 0.5  # score from which a line is answered
+ASKING_BONUS = 1.25
+TALK_DAMPING = 0.6
+REPEAT_BONUS = 0.2
+TIE = 0.02
+EXPLAINS = 0.5  # weight from which a rule explains a line
+
+#: (score, confidence): how often a line of that score was right, measured on tests/personas/local/lines.jsonl.
+CALIBRATION = ((0.0, 0.0), (0.5, 0.7), (0.7, 0.82), (0.85, 0.92), (1.0, 0.99))
+
+ASKING = (
+    r"\?|吗|怎么|什么|哪|多少|几[天点号个种款折块钱时件年月岁次人级米分]|多久|多长|多大|请问|请教|问下|问一下|能不能|可不可以|可以不|能否|是否|有没有|是不是"
+    r"|[^对]不$|没$|呢$|不呢$|谁|帮|麻烦|求|我想|我要|想要|需要|给我|发我|跟我|你们|你家|客服|老板|亲"
+)
+
+SET_MEMORY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """``confidence`` 0..1 is the share of such lines that are right; ``why`` is one line for operators."""
+
+    intent: str
+    topic: str | None
+    confidence: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Needle:
+    """One phrase, pattern or exclude of a rule, as the set searches it."""
+
+    rule: Rule
+    source: str
+    pattern: str
+    excludes: bool = False
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """What speaks for one topic, or for one intent without a topic."""
+
+    topic: str | None
+    intents: dict[str, float] = field(default_factory=dict)
+    evidence: float = 0.0
+    explained: int = 0
+    score: float = 0.0
+    found: list[str] = field(default_factory=list)
+
+    @property
+    def intent(self) -> str:
+        return max(self.intents, key=lambda key: self.intents[key])
+
+    @property
+    def rank(self) -> int:
+        """A call for help that names its topic is as loud as any service line."""
+        if self.intent == "help" and self.topic:
+            return RANK["service"]
+        return RANK.get(self.intent, RANK_OF_OTHERS)
+
+    def add(self, rule: Rule, needles: list[_Needle]) -> None:
+        weight = rule.weight * (1 + REPEAT_BONUS * (min(len(needles), 3) - 1))
+        self.evidence += weight
+        self.intents[rule.intent] = self.intents.get(rule.intent, 0.0) + weight
+        # Only rules that settle a line explain it: a hint's long phrase is still a hint.
+        self.explained = max([self.explained, *(len(n.source) for n in needles if rule.weight >= EXPLAINS)])
+        self.found.append(f"{'、'.join(n.source for n in needles)} ({rule.slug} {rule.weight:g})")
+
+    def __str__(self) -> str:
+        return f"{self.topic or self.intent} {self.score:.2f}"
+
+
+class Recogniser:
+    """Searches lines by a fixed set of rules; build a new one when the rules change."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._needles = [needle for rule in rules if rule.active for needle in _needles(rule)]
+        self._asking = len(self._needles)
+        self._set = _compile([*(needle.pattern for needle in self._needles), ASKING])
+
+    def recognise(self, text: str) -> Recognition:
+        """Tell intent, topic, confidence and why; any text is fine, an empty one is unclear."""
+        line = normalise(text)
+        hits = set(self._set.Match(line) or ()) if line else set()
+        asked = self._asking in hits
+        candidates = self._candidates(line, sorted(hits - {self._asking}))
+        _score(candidates, asked=asked)
+        return _decide(candidates)
+
+    def _candidates(self, line: str, hits: list[int]) -> list[_Candidate]:
+        needles = [self._needles[index] for index in hits]
+        excluded = {needle.rule.slug for needle in needles if needle.excludes}
+        by_rule: dict[str, list[_Needle]] = {}
+        for needle in needles:
+            if needle.rule.slug not in excluded:
+                by_rule.setdefault(needle.rule.slug, []).append(needle)
+        candidates: dict[str, _Candidate] = {}
+        for found in by_rule.values():
+            rule = found[0].rule
+            candidate = candidates.setdefault(rule.topic or rule.intent, _Candidate(rule.topic))
+            candidate.add(rule, found)
+        return [candidate for candidate in candidates.values() if candidate.evidence > 0]
+
+
+def _needles(rule: Rule) -> Iterable[_Needle]:
+    for phrase in rule.phrases:
+        yield _Needle(rule, phrase, phrase_pattern(phrase))
+    for pattern in rule.patterns:
+        yield _Needle(rule, pattern, pattern)
+    for phrase in rule.excludes:
+        yield _Needle(rule, phrase, phrase_pattern(phrase), excludes=True)
+
+
+def _compile(patterns: Sequence[str]) -> re2.Set:
+    options = re2.Options()
+    options.max_mem = SET_MEMORY_BYTES
+    options.log_errors = False
+    searched = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        searched.Add(pattern)
+    searched.Compile()
+    return searched
+
+
+def _score(candidates: Iterable[_Candidate], *, asked: bool) -> None:
+    talk = max((_saturate(c.evidence) for c in candidates if c.intent == "chat"), default=0.0)
+    for candidate in candidates:
+        evidence = candidate.evidence
+        if candidate.rank in (RANK["service"], RANK["help"]):
+            evidence *= (ASKING_BONUS if asked else 1.0) * (1 - TALK_DAMPING * talk)
+        candidate.score = _saturate(evidence)
+
+
+def _saturate(evidence: float) -> float:
+    return 1 - math.exp(-STEEPNESS * max(evidence, 0.0))
+
+
+def _decide(candidates: list[_Candidate]) -> Recognition:
+    ranked = sorted(candidates, key=lambda c: (c.score >= ENOUGH, c.rank, c.score), reverse=True)
+    if not ranked:
+        return Recognition(UNCLEAR, None, 0.0, "没有命中任何规则")
+    best, others = ranked[0], ranked[1:]
+    rivals = [c for c in others if c.rank == best.rank and best.score - c.score < TIE]
+    if rivals:
+        best = max([best, *rivals], key=lambda c: c.explained)
+    if best.score < ENOUGH:
+        return Recognition(UNCLEAR, None, _confidence(best.score), f"依据不足：{_explain(best, others)}")
+    if any(c.explained == best.explained for c in rivals if c is not best):
+        return Recognition(UNCLEAR, None, _confidence(best.score) / 2, f"难分高下：{_explain(best, rivals)}")
+    return Recognition(
+        best.intent, best.topic, _confidence(best.score), _explain(best, [c for c in ranked if c is not best])
+    )
+
+
+def _explain(best: _Candidate, others: list[_Candidate]) -> str:
+    rest = "、".join(str(candidate) for candidate in others[:2])
+    return f"{best} ← {'；'.join(best.found[:4])}" + (f" | 其次 {rest}" if rest else "")
+
+
+def _confidence(score: float) -> float:
+    for (low, at_low), (high, at_high) in zip(CALIBRATION, CALIBRATION[1:], strict=False):
+        if score <= high:
+            return round(at_low + (at_high - at_low) * (score - low) / (high - low), 3)
+    return CALIBRATION[-1][1]
