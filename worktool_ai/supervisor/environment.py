@@ -13,7 +13,7 @@ from pathlib import Path
 from worktool_ai.supervisor.embedded import EmbeddedServers
 from worktool_ai.supervisor.layout import Credentials, Layout
 
-__all__ = ["ADMIN_USER", "ROOT", "attached", "is_embedded", "layout_of", "settings_of"]
+__all__ = ["ADMIN_USER", "ROOT", "attached", "is_embedded", "layout_of", "process_environment", "settings_of"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ADMIN_USER = "admin"
@@ -42,6 +42,22 @@ def settings_of(layout: Layout, credentials: Credentials) -> dict[str, str]:
         "DEMO_ROBOT_ID": credentials.robot_id,
         "DEMO_CALLBACK_KEY": credentials.callback_key,
     }
+
+
+def process_environment(
+    layout: Layout, credentials: Credentials, caller: Mapping[str, str], addresses: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of the supervisor's children.
+
+    What the caller has set wins over what was generated; in production nothing is generated, so that a forgotten
+    setting is named instead of replaced.
+    """
+    generated = settings_of(layout, credentials)
+    if caller.get("ENVIRONMENT") == "production":
+        generated = {"DATA_DIR": generated["DATA_DIR"]}
+    given = {name: value for name, value in caller.items() if value}
+    ours = {"DATA_DIR": str(layout.data_dir), "LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
+    return {**generated, **given, **addresses, **ours}
 
 
 def _last_run(layout: Layout) -> dict[str, str]:

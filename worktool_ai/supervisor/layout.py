@@ -100,8 +100,11 @@ class Layout:
         return root / name
 
     def make(self) -> None:
-        """Create the folders: private data, and a server folder that an unprivileged server can enter."""
+        """Create the data folder, readable by us alone."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
+
+    def make_server_dir(self) -> None:
+        """Create the server folder, which an unprivileged server can enter."""
         self.server_dir.mkdir(parents=True, exist_ok=True)
         self.server_dir.chmod(0o755)

@@ -46,6 +46,7 @@ PID_LINE, PORT_LINE, STATUS_LINE = 0, 3, 7
 class Postgres(Server):
     """PostgreSQL on loopback, password by SCRAM, one database ``worktool`` owned by user ``worktool``."""
 
+    stop_seconds = 8.0
     stop_signal = signal.SIGINT  # fast shutdown: open transactions are rolled back
 
     def __init__(
@@ -113,7 +114,7 @@ class Postgres(Server):
         arguments += [f"--pwfile={password_file}", "-A", "scram-sha-256", "-E", "UTF8", "--lc-ctype=C.UTF-8"]
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         arguments += [] if self.fsync else ["--no-sync"]
-        child = self.execute(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        child = self.execute(arguments, subprocess.PIPE)
         said, _ = child.communicate()
         password_file.unlink()
         if child.returncode != 0:
@@ -149,6 +150,8 @@ class Postgres(Server):
         import psycopg
 
         url = self.url.removesuffix(DATABASE) + "postgres"
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-            with suppress(psycopg.errors.DuplicateDatabase):
-                connection.execute(f"CREATE DATABASE {DATABASE}")
+        with (
+            psycopg.connect(url, autocommit=True, connect_timeout=5) as connection,
+            suppress(psycopg.errors.DuplicateDatabase),
+        ):
+            connection.execute(f"CREATE DATABASE {DATABASE}")

@@ -38,9 +38,7 @@ def _stat(pid: int) -> tuple[str, str] | None:
         # the second field is the program's name in brackets and may hold blanks
         fields = text.rpartition(")")[2].split()
         return fields[0], fields[19]
-    done = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state, _, started = done.stdout.strip().partition(" ")
     return (state, started.strip()) if state else None
 
@@ -65,9 +63,7 @@ def command_line(pid: int) -> str:
             return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return ""
-    done = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
@@ -106,9 +102,7 @@ def wait_gone(identities: Iterable[Identity], seconds: float) -> list[Identity]:
     return left
 
 
-def kill_all(
-    identities: Iterable[Identity], *, first: int = signal.SIGTERM, grace: float, group: bool = False
-) -> None:
+def kill_all(identities: Iterable[Identity], *, first: int = signal.SIGTERM, grace: float, group: bool = False) -> None:
     """Ask with ``first``, wait ``grace`` seconds, then SIGKILL what is left and wait for that too."""
     wanted = list(identities)
     for identity in wanted:

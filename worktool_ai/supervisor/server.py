@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from worktool_ai.supervisor.layout import Account
 from worktool_ai.supervisor.processes import Identity, command_line, identify, kill_all
@@ -68,7 +69,7 @@ class Server(ABC):
     """
 
     #: Seconds to stop in an orderly way before SIGKILL.
-    stop_seconds = 10.0
+    stop_seconds = 3.0
     stop_signal: int = signal.SIGTERM
 
     def __init__(self, name: str, folder: Path, account: Account | None, *, mortal: bool = False) -> None:
@@ -77,6 +78,7 @@ class Server(ABC):
         self.account = account
         self.mortal = mortal
         self.port = 0
+        self.spawned_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._found: Identity | None = None
 
@@ -116,21 +118,21 @@ class Server(ABC):
 
     def spawn(self) -> None:
         """Start it in its own session, writing to its log file; does not wait until it is ready."""
+        self.spawned_at = time.monotonic()
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT_BYTES:
             self.log_file.replace(f"{self.log_file}.1")
+        self.log_file.touch(mode=0o600)  # failing statements end up there with their values
         with self.log_file.open("ab") as log:
-            self._child = self.execute(self._arguments(), stdout=log, stderr=subprocess.STDOUT)
+            self._child = self.execute(self._arguments(), log)
 
-    def execute(
-        self, arguments: list[str | Path], *, stdout: object, stderr: object
-    ) -> subprocess.Popen[bytes]:
+    def execute(self, arguments: Sequence[str | Path], output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         """Start a program as the server's user with nothing of our environment."""
         account = self.account
         return subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
-            stdout=stdout,  # type: ignore[arg-type]
-            stderr=stderr,  # type: ignore[arg-type]
+            stdout=output,
+            stderr=subprocess.STDOUT,
             cwd=self.folder.parent,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             user=account.uid if account else None,
@@ -145,17 +147,14 @@ class Server(ABC):
         if self.account:
             os.chown(path, self.account.uid, self.account.gid)
 
-    def wait_ready(self, seconds: float, while_waiting: Callable[[], None] = lambda: None) -> None:
+    def wait_ready(self, seconds: float) -> None:
         """Wait until it is ready; :class:`ServerError` with the end of its log when it ends or takes too long."""
         deadline = time.monotonic() + seconds
         while not self.is_ready():
             if self._child is not None and self._child.poll() is not None:
                 raise ServerError(f"{self.name} ended at once. Its log says:\n{self.log_tail()}")
             if time.monotonic() > deadline:
-                raise ServerError(
-                    f"{self.name} was not ready after {seconds:.0f} s. Its log:\n{self.log_tail()}"
-                )
-            while_waiting()
+                raise ServerError(f"{self.name} was not ready after {seconds:.0f} s. Its log:\n{self.log_tail()}")
             time.sleep(0.02)
 
     def stop(self) -> None:

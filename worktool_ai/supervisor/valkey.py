@@ -82,7 +82,7 @@ class Valkey(Server):
             f'dir "{self.folder}"',
         ]
         lines += [f'pidfile "{self.pid_file}"', f"databases {DATABASES}", 'save ""', "set-proc-title no"]
-        lines += ["loglevel notice", "maxmemory-policy noeviction", "tcp-keepalive 60"]
+        lines += ["loglevel warning", "maxmemory-policy noeviction", "tcp-keepalive 60"]
         if self.durable:
             lines += ["appendonly yes", "appendfsync always"]
         return lines
