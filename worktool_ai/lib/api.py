@@ -239,9 +239,7 @@ def envelope_error(
     request: HttpRequest | None, status: int, message: Any = "", details: Sequence[Detail] = ()
 ) -> JsonResponse:
     """Answer an error from plain Django code (error handlers, CSRF, middleware)."""
-    return JsonResponse(
-        _error(status, message, details), status=status, json_dumps_params={"ensure_ascii": False}
-    )
+    return JsonResponse(_error(status, message, details), status=status, json_dumps_params={"ensure_ascii": False})
 
 
 # -- Django's own error pages ------------------------------------------------------------------------------
@@ -256,9 +254,7 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return (
-        envelope_error(request, 403) if _is_api(request) else defaults.permission_denied(request, exception)
-    )
+    return envelope_error(request, 403) if _is_api(request) else defaults.permission_denied(request, exception)
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

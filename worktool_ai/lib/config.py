@@ -30,9 +30,7 @@ class PluginConfig(BaseModel):
     """Base of every plugin's ``Config``; unknown fields are refused, so a typing error is seen at once."""
 
     # Inputs are hidden in errors because a refused document may hold a secret, and errors are logged.
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 
     version: ClassVar[int] = 1
 

@@ -68,9 +68,7 @@ class _Keyring:
         try:
             self.keys = {_key_id(key): Fernet(key) for key in keys}
         except ValueError as error:
-            raise ImproperlyConfigured(
-                f"ENCRYPTION_KEYS holds something that is no Fernet key: {error}"
-            ) from None
+            raise ImproperlyConfigured(f"ENCRYPTION_KEYS holds something that is no Fernet key: {error}") from None
         self.current = _key_id(keys[0])
 
 
@@ -339,9 +337,7 @@ def _seal_field(name: str, value: Any, configs: Sequence[type[BaseModel]]) -> An
         return {SEALED: encrypt(value)} if value and isinstance(value, str) else value
     if not owners:  # a key of a dict[str, Model]: the models are those of the dict itself
         return _seal(value, configs)
-    return _seal(
-        value, [model for owner in owners for model in _models_in(owner.model_fields[name].annotation)]
-    )
+    return _seal(value, [model for owner in owners for model in _models_in(owner.model_fields[name].annotation)])
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -48,9 +48,7 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield operation
 
 
-def wrap_in_envelope(
-    result: dict[str, Any], generator: object, request: object, public: bool
-) -> dict[str, Any]:
+def wrap_in_envelope(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:
     """drf-spectacular hook: wrap every JSON success and describe the error that any operation may answer."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
