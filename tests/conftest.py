@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,10 @@ def _empty_redis(durable_redis: redis.Redis, broker_redis: redis.Redis) -> None:
     """Each test starts with empty streams, queues, limits and caches."""
     durable_redis.flushdb()
     broker_redis.flushdb()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Tests that commit are cleaned up by TRUNCATE, which the audit log refuses like every other change."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER accounts_audit_no_truncate ON accounts_auditentry")

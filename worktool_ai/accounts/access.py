@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -31,7 +31,7 @@ def ability_required(ability: Ability) -> Callable[[Page[P]], Page[P]]:
             return page(request, *args, **kwargs)
 
         marked: Any = guarded
-        marked.requires = ability
-        return guarded
+        marked.requires = ability  # what the check of all addresses looks for
+        return cast(Page[P], guarded)
 
     return decorate

@@ -49,9 +49,7 @@ def create(
         scope_values=list(scope_values),
         expires_at=expires_at,
     )
-    audit.record(
-        created_by, "api_key.create", row, {}, {"role": role, "scope": scope_kind, "expires": expires_at}
-    )
+    audit.record(created_by, "api_key.create", row, {}, {"role": role, "scope": scope_kind, "expires": expires_at})
     return row, key
 
 

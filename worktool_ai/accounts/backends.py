@@ -18,9 +18,7 @@ class RoleBackend(ModelBackend):
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         app_label, _, codename = perm.partition(".")
         right, _, model_name = codename.partition("_")
-        return right in {"view", "add", "change", "delete"} and may_touch(
-            user_obj, right, app_label, model_name
-        )
+        return right in {"view", "add", "change", "delete"} and may_touch(user_obj, right, app_label, model_name)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         models = apps.get_app_config(app_label).get_models()

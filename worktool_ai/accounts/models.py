@@ -49,7 +49,7 @@ class User(AbstractUser, Scoped):
     language = models.CharField(_("language"), max_length=10, default="zh-hans")
     must_change_password = models.BooleanField(_("must change password"), default=False)
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+    class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
 
@@ -96,9 +96,7 @@ class AuditEntry(models.Model):
     actor = models.ForeignKey(
         User, null=True, on_delete=models.PROTECT, related_name="audit_entries", verbose_name=_("person")
     )
-    actor_name = models.CharField(
-        _("acting"), max_length=120, help_text=_("A person, an API key or a process.")
-    )
+    actor_name = models.CharField(_("acting"), max_length=120, help_text=_("A person, an API key or a process."))
     action = models.CharField(_("action"), max_length=60)
     target_type = models.CharField(_("kind"), max_length=60)
     target_id = models.CharField(_("row"), max_length=64)

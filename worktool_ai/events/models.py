@@ -1,6 +1,6 @@
 """The event log: one row per transaction, holding an array of typed events.
 
-    writer's transaction -> EventBatch row -> relay (older than every open transaction, in order) -> Redis stream -> panels
+writer's transaction -> EventBatch row -> relay (older than every open transaction, in order) -> Redis stream -> panels
 """
 
 from __future__ import annotations

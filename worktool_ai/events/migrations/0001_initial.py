@@ -44,9 +44,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "relay position",
                 "verbose_name_plural": "relay positions",
-                "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="events_relay_single_row")
-                ],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="events_relay_single_row")],
             },
         ),
     ]
