@@ -10,10 +10,11 @@ class FlowsConfig(AppConfig):
     verbose_name = _("Flows")
 
     def ready(self) -> None:
-        from flows import engine, nodes
+        from flows import nodes
+        from flows.engine.waits import wake_for_commands
         from robots import hooks
 
         nodes.registry.discover()
         for folder in settings.EXTRA_NODE_FOLDERS:
             nodes.registry.add_folder(folder)
-        hooks.commands_final.bind(engine.waits.wake_for_commands)
+        hooks.commands_final.bind(wake_for_commands)

@@ -46,7 +46,6 @@ class AskModel(_Data):
     is_private: bool = False
     threshold: float = 0.0
     timeout_s: float = 20.0
-    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

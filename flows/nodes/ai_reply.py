@@ -25,9 +25,6 @@ class AiReply(Node):
         style: Literal["answer", "ask_back", "hand_over"] = Field(default="answer", title="Kind of answer")
         history_lines: int = Field(default=10, ge=0, le=40, title="Earlier lines shown to the model")
         timeout_s: float = Field(default=20, gt=0, le=120, title="Time limit (s)")
-        instructions: str = Field(
-            default="", max_length=2000, title="Further instructions", json_schema_extra={"multiline": True}
-        )
 
     def run(self, ctx: NodeContext) -> Effect:
         data = ctx.data
@@ -48,7 +45,6 @@ class AiReply(Node):
             },
             is_private=not data.is_group,
             timeout_s=self.config.timeout_s,
-            instructions=self.config.instructions,
         )
 
     def _style(self, text_type: int) -> Literal["answer", "ask_back", "ask_for_text", "hand_over"]:

@@ -1,0 +1,234 @@
+"""Claiming conversations: who may advance one, until when, under which epoch.
+
+One statement takes due conversations (SKIP LOCKED), raises each epoch and sets the lease; a second reads each one's
+head run with what a walk needs. A claim that finds no head run (its run was ended by hand, say) is given back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection
+
+from flows.engine.interpreter import EffectKey, StepRecord
+from flows.nodes import HistoryLine
+from worktool_ai.lib.clock import now
+from worktool_ai.lib.db import borrowed, tx
+
+__all__ = ["Claim", "HeadRun", "claim", "due_count", "head_runs", "holder", "release_idle", "renew"]
+
+HISTORY_LINES = 20
+
+_CLAIM = """
+UPDATE flows_conversationlease AS lease
+   SET epoch = lease.epoch + 1, until = %(until)s, holder = %(holder)s
+  FROM (SELECT conversation_id FROM flows_conversationlease
+         WHERE due_at <= %(now)s AND (until IS NULL OR until < %(now)s)
+         ORDER BY due_at LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS due
+ WHERE lease.conversation_id = due.conversation_id
+RETURNING lease.conversation_id, lease.epoch
+"""
+
+_HEADS = """
+WITH head AS (
+    SELECT DISTINCT ON (run.conversation_id) run.*
+      FROM flows_run AS run
+     WHERE run.conversation_id = ANY(%(conversations)s) AND run.state IN ('queued', 'active')
+     ORDER BY run.conversation_id, run.state = 'active' DESC, run.seq
+), started AS (
+    UPDATE flows_run AS run
+       SET recoveries = run.recoveries + (head.state = 'active')::int,
+           state = 'active',
+           started_at = coalesce(run.started_at, %(now)s)
+      FROM head WHERE run.id = head.id
+    RETURNING run.id, run.recoveries, run.started_at
+)
+SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.input,
+       started.recoveries, started.started_at,
+       conversation.robot_id, conversation.room_id, conversation.owner, conversation.owner_epoch, message.received_at,
+       (SELECT jsonb_agg(jsonb_build_array(step.ordinal, step.node_id, step.node_type, step.port, step.patch,
+                                           step.detail, step.error, step.started_at, step.ended_at)
+                         ORDER BY step.ordinal)
+          FROM flows_step AS step WHERE step.run_id = head.id),
+       (SELECT jsonb_agg(jsonb_build_array(effect.node_id, effect.ordinal, effect.kind, effect.outcome))
+          FROM flows_effect AS effect WHERE effect.run_id = head.id),
+       (SELECT jsonb_agg(jsonb_build_array(line.direction, line.text) ORDER BY line.id)
+          FROM (SELECT earlier.id, earlier.direction, earlier.text FROM robots_message AS earlier
+                 WHERE earlier.conversation_id = head.conversation_id AND earlier.id < head.message_id
+                   AND earlier.reason <> 'duplicate' AND earlier.text <> ''
+                 ORDER BY earlier.id DESC LIMIT %(history)s) AS line),
+       (SELECT min(contact.remark) FROM robots_room AS contact
+         WHERE contact.robot_id = conversation.robot_id AND NOT contact.is_group AND contact.remark <> ''
+           AND contact.name = conversation.sender_name
+        HAVING count(*) = 1)
+  FROM head
+  JOIN started ON started.id = head.id
+  JOIN robots_conversation AS conversation ON conversation.id = head.conversation_id
+  JOIN robots_message AS message ON message.id = head.message_id
+"""
+
+_RENEW = """
+UPDATE flows_conversationlease SET until = %(until)s
+ WHERE holder = %(holder)s AND conversation_id = ANY(%(conversations)s)
+"""
+
+_RELEASE = """
+UPDATE flows_conversationlease
+   SET until = NULL, holder = '', queued = 0, due_at = NULL
+ WHERE (conversation_id, epoch) IN (SELECT * FROM unnest(%(conversations)s::uuid[], %(epochs)s::bigint[]))
+   AND NOT EXISTS (SELECT 1 FROM flows_run AS run
+                    WHERE run.conversation_id = flows_conversationlease.conversation_id
+                      AND run.state IN ('queued', 'active'))
+"""
+
+_process = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def holder() -> str:
+    """Return this process's name as it stands in leases and on commands."""
+    return _process
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to advance one conversation, as long as nobody has raised its epoch since."""
+
+    conversation_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRun:
+    """The run that is to be advanced, with everything that a walk needs."""
+
+    claim: Claim
+    run_id: UUID
+    message_id: UUID
+    version_id: UUID
+    input: dict[str, Any]
+    recoveries: int
+    started_at: Any
+    robot_id: UUID
+    room_id: UUID
+    owner: str
+    owner_epoch: int
+    received_at: Any
+    steps: tuple[StepRecord, ...]
+    outcomes: dict[EffectKey, dict[str, Any]]
+    intents: dict[EffectKey, str]
+    history: tuple[HistoryLine, ...]
+    private_address: str | None
+
+
+def claim(count: int) -> list[Claim]:
+    """Take up to ``count`` due conversations for this process."""
+    moment = now()
+    with tx(), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"now": moment, "until": _lease_end(), "holder": holder(), "count": count})
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
+    """Mark each claimed conversation's head run active and read it. A run found active was interrupted before."""
+    by_conversation = {item.conversation_id: item for item in claims}
+    with tx(), connection.cursor() as cursor:
+        cursor.execute(_HEADS, {"conversations": list(by_conversation), "now": now(), "history": HISTORY_LINES})
+        rows = cursor.fetchall()
+    found = [_head_run(by_conversation[row[1]], row) for row in rows]
+    missing = by_conversation.keys() - {run.claim.conversation_id for run in found}
+    if missing:
+        release_idle([by_conversation[conversation] for conversation in missing])
+    return found
+
+
+def release_idle(claims: Sequence[Claim]) -> None:
+    """Give back leases of conversations that turned out to have nothing to do, and set their count right."""
+    with tx(), connection.cursor() as cursor:
+        cursor.execute(
+            _RELEASE,
+            {
+                "conversations": [item.conversation_id for item in claims],
+                "epochs": [item.epoch for item in claims],
+            },
+        )
+
+
+def renew(conversations: Sequence[UUID]) -> None:
+    """Keep this process's leases for another lease length."""
+    with tx(), connection.cursor() as cursor:
+        cursor.execute(_RENEW, {"until": _lease_end(), "holder": holder(), "conversations": list(conversations)})
+
+
+def due_count(limit: int) -> int:
+    """Count conversations that want a worker now, up to ``limit``."""
+    with borrowed(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM flows_conversationlease"
+            " WHERE due_at <= %(now)s AND (until IS NULL OR until < %(now)s) LIMIT %(limit)s) AS due",
+            {"now": now(), "limit": limit},
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _lease_end() -> Any:
+    return now() + timedelta(seconds=settings.LEASE_S)
+
+
+def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
+    effects = [(EffectKey(node_id, ordinal), kind, outcome) for node_id, ordinal, kind, outcome in _json(row[13])]
+    return HeadRun(
+        claim=found,
+        run_id=row[0],
+        message_id=row[2],
+        version_id=row[3],
+        input=_document(row[4]),
+        recoveries=row[5],
+        started_at=row[6],
+        robot_id=row[7],
+        room_id=row[8],
+        owner=row[9],
+        owner_epoch=row[10],
+        received_at=row[11],
+        steps=tuple(_step(item) for item in _json(row[12])),
+        outcomes={key: outcome for key, _kind, outcome in effects if outcome is not None},
+        intents={key: kind for key, kind, outcome in effects if outcome is None},
+        history=tuple(
+            HistoryLine("user" if direction == "in" else "assistant", text) for direction, text in _json(row[14])
+        ),
+        private_address=row[15],
+    )
+
+
+def _step(item: Sequence[Any]) -> StepRecord:
+    ordinal, node_id, node_type, port, patch, detail, error, started_at, ended_at = item
+    return StepRecord(
+        ordinal=ordinal,
+        node_id=node_id,
+        node_type=node_type,
+        port=port,
+        patch=patch,
+        started_at=datetime.fromisoformat(started_at),
+        ended_at=datetime.fromisoformat(ended_at),
+        detail=detail,
+        error=error,
+    )
+
+
+def _json(value: str | list[Any] | None) -> list[Any]:
+    """Django's cursor hands jsonb over as text."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else list(json.loads(value))
+
+
+def _document(value: str | dict[str, Any]) -> dict[str, Any]:
+    return value if isinstance(value, dict) else dict(json.loads(value))

@@ -1,0 +1,255 @@
+"""Writing what a walk has done: rows of runs that move together in one transaction, fenced by each one's epoch.
+
+The fence comes first: it locks the leases of all runs in the group (in one order, so that two groups cannot deadlock)
+and keeps those whose epoch still holds. Whoever lost its lease writes nothing at all and learns it from the result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+
+from flows.engine.claims import Claim
+from flows.engine.interpreter import EffectKey, StepRecord
+from personas import hotpath as persona_rows
+from personas.types import AICallRecord
+from robots import hotpath as robot_rows
+from robots.hotpath import NewCommand, Settlement
+from worktool_ai.events import services as events
+from worktool_ai.events.types import Event
+from worktool_ai.lib.clock import now
+from worktool_ai.lib.db import tx
+from worktool_ai.lib.failpoints import reach
+from worktool_ai.lib.ids import uuid7
+
+__all__ = ["EffectRow", "Progress", "WaitRow", "write", "write_with"]
+
+_FENCE = """
+WITH wanted AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS wanted(conversation_id uuid, epoch bigint, leaves boolean)
+), locked AS (
+    SELECT lease.conversation_id, wanted.leaves
+      FROM flows_conversationlease AS lease JOIN wanted USING (conversation_id, epoch)
+     ORDER BY lease.conversation_id FOR UPDATE OF lease
+)
+UPDATE flows_conversationlease AS lease
+   SET queued = greatest(lease.queued - locked.leaves::int, 0),
+       due_at = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE lease.due_at END,
+       until = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE %(until)s END,
+       holder = CASE WHEN locked.leaves AND lease.queued <= 1 THEN '' ELSE lease.holder END
+  FROM locked WHERE lease.conversation_id = locked.conversation_id
+RETURNING lease.conversation_id, lease.queued
+"""
+
+_RUNS = """
+UPDATE flows_run AS run
+   SET state = wanted.state, outcome = wanted.outcome, reason = wanted.reason, edges = wanted.edges,
+       error = wanted.error, ended_at = wanted.ended_at
+  FROM jsonb_to_recordset(%s::jsonb) AS wanted(id uuid, state text, outcome text, reason text, edges jsonb,
+                                               error text, ended_at timestamptz)
+ WHERE run.id = wanted.id
+"""
+
+_STEPS = """
+INSERT INTO flows_step (id, run_id, ordinal, node_id, node_type, state, port, patch, detail, logs, error,
+                        started_at, ended_at)
+SELECT * FROM jsonb_to_recordset(%s::jsonb)
+    AS row(id uuid, run_id uuid, ordinal smallint, node_id text, node_type text, state text, port text, patch jsonb,
+           detail jsonb, logs jsonb, error text, started_at timestamptz, ended_at timestamptz)
+"""
+
+_EFFECTS = """
+INSERT INTO flows_effect (id, run_id, node_id, ordinal, kind, intent, outcome, created_at, done_at)
+SELECT * FROM jsonb_to_recordset(%s::jsonb)
+    AS row(id uuid, run_id uuid, node_id text, ordinal smallint, kind text, intent jsonb, outcome jsonb,
+           created_at timestamptz, done_at timestamptz)
+ON CONFLICT (run_id, node_id, ordinal)
+   DO UPDATE SET outcome = excluded.outcome, done_at = excluded.done_at WHERE flows_effect.outcome IS NULL
+"""
+
+_WAITS = """
+INSERT INTO flows_wait (id, run_id, conversation_id, node_id, ordinal, key, state, due_at, created_at)
+SELECT id, run_id, conversation_id, node_id, ordinal, key, 'open', due_at, created_at
+  FROM jsonb_to_recordset(%s::jsonb)
+    AS row(id uuid, run_id uuid, conversation_id uuid, node_id text, ordinal smallint, key uuid,
+           due_at timestamptz, created_at timestamptz)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """An effect's intent, with its outcome once there is one."""
+
+    key: EffectKey
+    kind: str
+    intent: dict[str, Any]
+    outcome: dict[str, Any] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRow:
+    """A durable wait for a command (``command_id``) or a moment."""
+
+    key: EffectKey
+    command_id: UUID | None
+    due_at: datetime
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one walk has done since its last commit. ``state`` other than active means that it leaves the worker."""
+
+    claim: Claim
+    run_id: UUID
+    state: str = "active"
+    outcome: str = ""
+    reason: str = ""
+    error: str = ""
+    edges: dict[str, str] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    steps: list[StepRecord] = field(default_factory=list)
+    effects: list[EffectRow] = field(default_factory=list)
+    waits: list[WaitRow] = field(default_factory=list)
+    ai_calls: list[AICallRecord] = field(default_factory=list)
+    commands: list[NewCommand] = field(default_factory=list)
+    settlement: Settlement | None = None
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def leaves(self) -> bool:
+        return self.state != "active"
+
+
+def write(group: Sequence[Progress]) -> dict[UUID, int]:
+    """Write a group in one transaction; returns ``{conversation: runs still queued}`` of those whose fence held."""
+    with tx(), connection.cursor() as cursor:
+        reach("engine.before_commit")
+        held = _fence(cursor, group)
+        _insert(cursor, [item for item in group if item.claim.conversation_id in held])
+    reach("engine.after_commit")
+    return held
+
+
+def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> bool:
+    """Write a walk's rows and perform a database effect in the same transaction (raising an alert, say).
+
+    The effect happens exactly when its outcome is stored. Returns False, having done nothing, if the fence fell.
+    """
+    with tx(), connection.cursor() as cursor:
+        if progress.claim.conversation_id not in _fence(cursor, [progress]):
+            return False
+        progress.effects.extend(perform())
+        _insert(cursor, [progress])
+    return True
+
+
+def _fence(cursor: Any, group: Sequence[Progress]) -> dict[UUID, int]:
+    rows = [
+        {"conversation_id": item.claim.conversation_id, "epoch": item.claim.epoch, "leaves": item.leaves}
+        for item in group
+    ]
+    cursor.execute(_FENCE, {"rows": _dumps(rows), "until": now() + timedelta(seconds=settings.LEASE_S)})
+    return dict(cursor.fetchall())
+
+
+def _insert(cursor: Any, group: Sequence[Progress]) -> None:
+    """One statement a table, whatever the size of the group."""
+    _execute(cursor, _RUNS, [_run_row(item) for item in group])
+    _execute(cursor, _STEPS, [_step_row(item.run_id, step) for item in group for step in item.steps])
+    _execute(cursor, _EFFECTS, [_effect_row(item.run_id, effect) for item in group for effect in item.effects])
+    commands = [command for item in group for command in item.commands]
+    if commands:
+        robot_rows.insert_commands(cursor, commands)
+    _execute(cursor, _WAITS, [_wait_row(item, wait) for item in group for wait in item.waits])
+    calls = [call for item in group for call in item.ai_calls]
+    if calls:
+        persona_rows.insert_ai_calls(cursor, calls)
+    settlements = [item.settlement for item in group if item.settlement is not None]
+    if settlements:
+        robot_rows.settle_messages(cursor, settlements)
+    events.insert(cursor, [event for item in group for event in item.events])
+
+
+def _execute(cursor: Any, statement: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        cursor.execute(statement, [_dumps(rows)])
+
+
+def _run_row(item: Progress) -> dict[str, Any]:
+    return {
+        "id": item.run_id,
+        "state": item.state,
+        "outcome": item.outcome,
+        "reason": item.reason,
+        "edges": item.edges,
+        "error": item.error,
+        "ended_at": item.ended_at,
+    }
+
+
+def _step_row(run_id: UUID, step: StepRecord) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "run_id": run_id,
+        "ordinal": step.ordinal,
+        "node_id": step.node_id,
+        "node_type": step.node_type,
+        "state": "failed" if step.error else "done",
+        "port": step.port,
+        "patch": step.patch,
+        "detail": step.detail,
+        "logs": step.logs,
+        "error": step.error,
+        "started_at": step.started_at,
+        "ended_at": step.ended_at,
+    }
+
+
+def _effect_row(run_id: UUID, effect: EffectRow) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "run_id": run_id,
+        "node_id": effect.key.node_id,
+        "ordinal": effect.key.ordinal,
+        "kind": effect.kind,
+        "intent": effect.intent,
+        "outcome": effect.outcome,
+        "created_at": effect.created_at,
+        "done_at": None if effect.outcome is None else now(),
+    }
+
+
+def _wait_row(item: Progress, wait: WaitRow) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "run_id": item.run_id,
+        "conversation_id": item.claim.conversation_id,
+        "node_id": wait.key.node_id,
+        "ordinal": wait.key.ordinal,
+        "key": wait.command_id,
+        "due_at": wait.due_at,
+        "created_at": now(),
+    }
+
+
+class _Encoder(DjangoJSONEncoder):
+    """Keeps microseconds: a step's times are compared and subtracted."""
+
+    def default(self, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else super().default(value)
+
+
+def _dumps(rows: list[dict[str, Any]]) -> str:
+    # PostgreSQL's jsonb refuses NUL characters; a customer's or a model's text may hold one
+    return json.dumps(rows, ensure_ascii=False, cls=_Encoder).replace("\\u0000", "")

@@ -1,0 +1,100 @@
+"""One worker process: how many conversations it carries, and that it keeps their leases while it waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from flows import doorbell
+from flows.engine import claims
+from flows.engine.claims import HeadRun
+from flows.engine.group_writer import writer
+from flows.engine.runner import advance_conversation
+from worktool_ai.lib.concurrency import run_all
+
+__all__ = ["Slots", "advance", "slots"]
+
+log = structlog.get_logger(__name__)
+
+#: Conversations that one task claims at most: more than this only makes its first ones wait for its last ones' rows.
+MAX_BATCH = 200
+
+
+class Slots:
+    """The conversations that this process is advancing now. A keeper renews their leases while there are any."""
+
+    def __init__(self) -> None:
+        self._held: set[UUID] = set()
+        self._lock = threading.Lock()
+        self._keeper: threading.Thread | None = None
+
+    def free(self) -> int:
+        return max(0, settings.WORKER_SLOTS - len(self._held))
+
+    def take(self, conversations: set[UUID]) -> None:
+        with self._lock:
+            self._held |= conversations
+            writer.walking = len(self._held)
+            if self._keeper is None:
+                self._keeper = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
+                self._keeper.start()
+
+    def give_back(self, conversation: UUID) -> None:
+        with self._lock:
+            self._held.discard(conversation)
+            writer.walking = len(self._held)
+
+    def _keep(self) -> None:
+        while True:
+            time.sleep(settings.LEASE_S / 3)
+            with self._lock:
+                held = list(self._held)
+                if not held:
+                    self._keeper = None
+                    return
+            try:
+                claims.renew(held)
+            except DatabaseError as error:
+                log.warning("engine.renewal_failed", error=type(error).__name__)
+
+
+slots = Slots()
+
+
+def advance(count: int) -> int:
+    """Claim up to ``count`` due conversations and advance them side by side; returns how many were claimed."""
+    wanted = min(count, MAX_BATCH, slots.free())
+    if wanted <= 0:
+        return 0
+    claimed = claims.claim(wanted)
+    if not claimed:
+        return 0
+    slots.take({item.conversation_id for item in claimed})
+    if len(claimed) == wanted:
+        doorbell.ring(MAX_BATCH)  # there may be more; somebody else can begin while we wait for models
+    try:
+        heads = claims.head_runs(claimed)
+    except BaseException:
+        for item in claimed:
+            slots.give_back(item.conversation_id)
+        raise
+    for item in {item.conversation_id for item in claimed} - {head.claim.conversation_id for head in heads}:
+        slots.give_back(item)
+    run_all([partial(_advance_one, head) for head in heads])
+    return len(claimed)
+
+
+def _advance_one(head: HeadRun) -> None:
+    """One conversation's trouble stays its own: its lease runs out and it is tried again."""
+    try:
+        advance_conversation(head)
+    except Exception:
+        log.exception("engine.walk_failed", runId=str(head.run_id), recoveries=head.recoveries)
+    finally:
+        slots.give_back(head.claim.conversation_id)

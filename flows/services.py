@@ -1,0 +1,135 @@
+"""Every write to flows: publishing versions, and starting runs for stored lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from flows.context import StandardContext
+from flows.engine import knowledge
+from flows.graph import GraphError, validate
+from flows.models import Flow, FlowVersion
+from robots import hotpath as robot_rows
+from robots.caches import RobotSnapshot, robots_by_id
+from robots.hotpath import Settlement
+from robots.inbound.store import StoredLine
+from worktool_ai.accounts import audit
+from worktool_ai.accounts.models import User
+from worktool_ai.lib.clock import now
+from worktool_ai.lib.ids import uuid7
+
+__all__ = ["input_of", "publish", "start_runs"]
+
+_RUNS = """
+INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges, recoveries,
+                       error, created_at)
+SELECT id, conversation_id, message_id, %(version)s, 'queued', '', '', input, '{}', 0, '', %(now)s
+  FROM jsonb_to_recordset(%(rows)s::jsonb) WITH ORDINALITY
+    AS row(id uuid, conversation_id uuid, message_id uuid, input jsonb, position bigint)
+ ORDER BY position
+"""
+
+_LEASES = """
+INSERT INTO flows_conversationlease AS lease (conversation_id, queued, due_at, epoch, holder)
+SELECT conversation_id, count(*), %(now)s, 0, '' FROM unnest(%(conversations)s::uuid[]) AS t(conversation_id)
+ GROUP BY conversation_id ORDER BY conversation_id
+ON CONFLICT (conversation_id) DO UPDATE
+   SET queued = lease.queued + excluded.queued, due_at = coalesce(lease.due_at, excluded.due_at)
+"""
+
+
+def start_runs(lines: Sequence[StoredLine]) -> int:
+    """Queue a run for each stored line, in order, in the caller's transaction; returns how many conversations are due.
+
+    While no flow is published the lines are settled as ``flow_silent``: silence has its reason.
+    """
+    if not lines:
+        return 0
+    version = knowledge.active_version()
+    with connection.cursor() as cursor:
+        if version is None:
+            robot_rows.settle_messages(cursor, [_unanswered(line) for line in lines])
+            return 0
+        robots = robots_by_id()
+        names = _robot_names(robots)
+        rows = [_run_row(line, robots[line.robot_id], names) for line in lines]
+        cursor.execute(_RUNS, {"version": version, "now": now(), "rows": json.dumps(rows, ensure_ascii=False)})
+        conversations = [line.conversation_id for line in lines]
+        cursor.execute(_LEASES, {"now": now(), "conversations": conversations})
+    return len(set(conversations))
+
+
+def _unanswered(line: StoredLine) -> Settlement:
+    return Settlement(message_id=line.message_id, reason="flow_silent", run_id=None)
+
+
+def _run_row(line: StoredLine, robot: RobotSnapshot, robot_names: frozenset[str]) -> dict[str, Any]:
+    context = input_of(line, robot, robot_names)
+    return {
+        "id": str(uuid7()),
+        "conversation_id": str(line.conversation_id),
+        "message_id": str(line.message_id),
+        "input": context.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+    }
+
+
+def input_of(line: StoredLine, robot: RobotSnapshot, robot_names: frozenset[str]) -> StandardContext:
+    """Return the context with which a line's run starts. What the platform does not tell is derived, and marked so."""
+    return StandardContext(
+        robot_id=robot.slug,
+        robot_name=robot.name,
+        session_id=str(line.conversation_id),
+        message_id=str(line.message_id),
+        user_id=str(line.conversation_id),
+        user_name=line.sender_name,
+        group_id=str(line.room_id) if line.is_group else None,
+        group_name=line.group_name or None,
+        group_remark=line.group_remark or None,
+        room_type=line.room_type,
+        is_group=line.is_group,
+        original_message=line.text,
+        raw_message=line.raw_text,
+        text_type=line.text_type,
+        file_url=f"media:{line.media_digest}" if line.media_digest else None,
+        at_me=line.at_me,
+        start_time=int(now().timestamp() * 1000),
+        sender_role=_role(line.sender_name, robot, robot_names),
+        received_at=int(line.received_at.timestamp() * 1000),
+        is_backfill=line.is_backfill,
+        group=robot.group,
+    )
+
+
+def _role(sender: str, robot: RobotSnapshot, robot_names: frozenset[str]) -> str:
+    if sender in robot.staff_names:
+        return "staff"
+    return "robot" if sender in robot_names else "customer"
+
+
+def _robot_names(robots: Mapping[UUID, RobotSnapshot]) -> frozenset[str]:
+    return frozenset(name for robot in robots.values() for name in (robot.name, *robot.aliases) if name)
+
+
+@transaction.atomic
+def publish(flow: Flow, graph: Mapping[str, Any], *, actor: User | None, note: str = "") -> FlowVersion:
+    """Publish a graph as the flow's next version and make it the active one; raises :class:`GraphError`.
+
+    Runs in flight keep the version that they started with.
+    """
+    problems = validate(graph)
+    if problems:
+        raise GraphError(problems)
+    locked = Flow.objects.select_for_update().get(pk=flow.pk)
+    number = (locked.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+    version = FlowVersion.objects.create(flow=locked, number=number, graph=dict(graph), note=note, published_by=actor)
+    before = {"active_version": str(locked.active_version_id or "")}
+    locked.active_version, locked.draft = version, dict(graph)
+    locked.save(update_fields=["active_version", "draft", "updated_at"])
+    audit.record(actor, "publish", locked, before, {"active_version": str(version.pk), "number": number})
+    transaction.on_commit(knowledge.forget)
+    return version
