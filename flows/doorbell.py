@@ -1,4 +1,4 @@
-"""Ringing for work. A doorbell is a hint: rows with a due time are the truth, and the poll finds what a lost one forgot.
+"""Ringing for work. A doorbell is a hint: rows with a due time are the truth, a poll finds what a lost one forgot.
 
 So ringing never fails and never takes long, whatever the broker does.
 """
