@@ -19,8 +19,8 @@ from personas.selection import Cast, IntentSnapshot, ModelSnapshot
 from personas.types import PersonaSnapshot
 from templates_lib.models import TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
+from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.logs import get_logger
-from worktool_ai.lib.transactions import released
 from worktool_ai.lib.versions import rows_version
 
 __all__ = ["cast", "clear", "model_snapshot", "recogniser", "rule_of"]
@@ -30,14 +30,12 @@ logger = get_logger(__name__)
 
 def cast() -> Cast:
     """Return the personas, models, mappings, intents and topics in force."""
-    with released():
-        return _cast.get()
+    return _cast.get()
 
 
 def recogniser() -> Recogniser:
     """Return the recogniser of the active intent rules."""
-    with released():
-        return _rules.get()
+    return _rules.get()
 
 
 def clear() -> None:
@@ -47,13 +45,14 @@ def clear() -> None:
 
 
 def _load_cast() -> Cast:
-    return Cast(
-        personas={row.id: _persona(row) for row in Persona.objects.filter(is_active=True).order_by("slug")},
-        models={row.id: model_snapshot(row) for row in AIModel.objects.all()},
-        mappings=dict(PersonaMapping.objects.values_list("word", "role_type")),
-        intents={row.key: _intent(row) for row in Intent.objects.filter(is_active=True)},
-        topics=tuple(TemplateCategory.objects.values_list("name", flat=True)),
-    )
+    with borrowed():
+        return Cast(
+            personas={row.id: _persona(row) for row in Persona.objects.filter(is_active=True).order_by("slug")},
+            models={row.id: model_snapshot(row) for row in AIModel.objects.all()},
+            mappings=dict(PersonaMapping.objects.values_list("word", "role_type")),
+            intents={row.key: _intent(row) for row in Intent.objects.filter(is_active=True)},
+            topics=tuple(TemplateCategory.objects.values_list("name", flat=True)),
+        )
 
 
 def _persona(row: Persona) -> PersonaSnapshot:
@@ -90,8 +89,9 @@ def _intent(row: Intent) -> IntentSnapshot:
 
 
 def _load_recogniser() -> Recogniser:
-    rows = IntentRule.objects.filter(is_active=True, intent__is_active=True).select_related("topic")
-    return Recogniser([rule for row in rows.order_by("slug") if (rule := _usable_rule(row))])
+    with borrowed():
+        rows = IntentRule.objects.filter(is_active=True, intent__is_active=True).select_related("topic")
+        return Recogniser([rule for row in rows.order_by("slug") if (rule := _usable_rule(row))])
 
 
 def _usable_rule(row: IntentRule) -> Rule | None:
@@ -121,5 +121,16 @@ def rule_of(row: IntentRule) -> Rule:
 _CAST_TABLES = (Persona, AIModel, PersonaMapping, Intent, TemplateCategory)
 _RULE_TABLES = (IntentRule, Intent, TemplateCategory)
 
-_cast: VersionedCache[Cast] = VersionedCache(_load_cast, lambda: rows_version(*_CAST_TABLES))
-_rules: VersionedCache[Recogniser] = VersionedCache(_load_recogniser, lambda: rows_version(*_RULE_TABLES))
+
+def _cast_version() -> object:
+    with borrowed():
+        return rows_version(*_CAST_TABLES)
+
+
+def _rules_version() -> object:
+    with borrowed():
+        return rows_version(*_RULE_TABLES)
+
+
+_cast: VersionedCache[Cast] = VersionedCache(_load_cast, _cast_version)
+_rules: VersionedCache[Recogniser] = VersionedCache(_load_recogniser, _rules_version)

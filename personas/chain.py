@@ -75,9 +75,7 @@ def build_provider(model: ModelSnapshot) -> Provider:
 class Chain:
     """Attempts of one call, bounded by ``deadline_s`` from now."""
 
-    def __init__(
-        self, scope: CallScope, deadline_s: float, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, scope: CallScope, deadline_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
         self.scope = scope
         self.attempts = 0
         self._ends = time.monotonic() + deadline_s
@@ -87,20 +85,26 @@ class Chain:
     def left_s(self) -> float:
         return self._ends - time.monotonic() - LOCAL_S
 
-    def ask(self, model: ModelSnapshot, question: Question, accept: Callable[[Answer], T]) -> T | None:
+    def ask(
+        self,
+        model: ModelSnapshot,
+        question: Question,
+        accept: Callable[[Answer], T],
+        attempts: int = MAX_ATTEMPTS,
+    ) -> T | None:
         """Return what ``accept`` makes of the model's answer, None when the model is of no use this time.
 
         ``accept`` raises :class:`RejectedAnswer` for an answer that must not be used.
         """
         request = question.request
-        for _ in range(MAX_ATTEMPTS):
+        for left in reversed(range(attempts)):
             if self.left_s < LEAST_S:
                 return None
             try:
                 return self._attempt(model, dataclasses.replace(question, request=request), accept)
             except ProviderError as error:
                 delay = self._delay_after(error)
-                if delay is None:
+                if delay is None or not left:
                     return None
                 if isinstance(error, RejectedAnswer) and error.repaired:
                     request = error.repaired

@@ -37,8 +37,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def insert_ai_calls(cursor: Any, records: Sequence[AICallRecord]) -> None:
-    """Write calls in the caller's transaction. A repeated id is ignored, so a replayed outcome adds no row.
-    """
+    """Write calls in the caller's transaction. A repeated id is ignored, so a replayed outcome adds no row."""
     if records:
         cursor.execute(_INSERT, [_storable([record.to_json() for record in records])])
 

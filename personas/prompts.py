@@ -110,9 +110,7 @@ def _intent_instructions(cast: Cast) -> str:
 拿不准就用 "{UNCLEAR}"。"""
 
 
-def repair_messages(
-    asked: Sequence[ChatMessage], answer: str, problem: BadIntentAnswer
-) -> tuple[ChatMessage, ...]:
+def repair_messages(asked: Sequence[ChatMessage], answer: str, problem: BadIntentAnswer) -> tuple[ChatMessage, ...]:
     """Show a model its own bad answer once and ask for the JSON alone."""
     return (
         *asked,

@@ -100,9 +100,7 @@ class Cast:
         return self.models.get(persona.model_id) if persona.model_id else None
 
 
-def select_persona(
-    cast: Cast, robot_persona_id: UUID | str | None, group: str, robot_type: str
-) -> PersonaSnapshot:
+def select_persona(cast: Cast, robot_persona_id: UUID | str | None, group: str, robot_type: str) -> PersonaSnapshot:
     """Pick the robot's own persona, else the one mapped to its group, then to its type, else the assistant.
 
     An own persona that is switched off counts as none.
@@ -121,8 +119,7 @@ def required_capability(task: TaskName, role_type: str) -> str:
 
 
 def why_unusable(model: ModelSnapshot | None, capability: str | None = None) -> Unusable | None:
-    """Tell why this model cannot be asked, None when it can. Without a capability only the model is judged.
-    """
+    """Tell why this model cannot be asked, None when it can. Without a capability only the model is judged."""
     if model is None:
         return "no_model"
     if not model.is_active:

@@ -28,6 +28,7 @@ __all__ = [
     "GenerateOptions",
     "GenerateReplyResult",
     "GenerateReportResult",
+    "HealthResult",
     "IntentRecognitionResult",
     "PersonaSnapshot",
     "ReplyKind",
@@ -68,12 +69,13 @@ class _Json:
 
 @dataclass(frozen=True, slots=True)
 class AIContext(_Json):
-    """What surrounds a line whose intent is asked for.
+    """What surrounds a line whose intent is asked for. Without ``persona_id`` the ``persona_type`` decides.
 
     ``deadline_s`` bounds the whole chain of models. Below ``threshold`` (0..1) an intent becomes ``unclear``.
     """
 
     persona_id: str | None = None
+    persona_type: str | None = None
     history: tuple[ChatMessage, ...] = ()
     is_group: bool = False
     at_me: bool = False
@@ -111,12 +113,15 @@ class GenerateOptions(_Json):
     """
 
     persona_id: str | None = None
+    persona_type: str | None = None
     intent: str = UNCLEAR
     topic: str | None = None
     kind: ReplyKind = "answer"
     is_group: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     seed: str = ""
+    #: Further instructions of ours for a model (a node's own), never a customer's words.
+    instructions: str = ""
     max_hints: int = 3
     deadline_s: float = 8.0
 
@@ -132,6 +137,7 @@ class GenerateReplyResult(_Json):
 
     text: str
     kind: ReplyKind
+    source: Literal["model", "template"]
     provider: str
     model: str = ""
     template: str | None = None
@@ -159,6 +165,17 @@ class GenerateReportResult(_Json):
     provider: str
     model: str = ""
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HealthResult(_Json):
+    """One real question to a model: its answer and its time, or what went wrong."""
+
+    ok: bool
+    answer: str
+    duration_ms: int
+    error_kind: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

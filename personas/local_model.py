@@ -1,0 +1,152 @@
+"""The local model as the AI layer uses it: no key, no network, and it never fails.
+
+Rules and templates come from the caches; recognising and choosing are pure (``personas.local``). Its calls are
+recorded like a vendor's, with unknown tokens and cost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from personas import caches
+from personas.chain import Chain
+from personas.checks import answer_problem
+from personas.local.reply import Choice, choices
+from personas.types import (
+    UNCLEAR,
+    GenerateOptions,
+    GenerateReplyResult,
+    GenerateReportResult,
+    IntentRecognitionResult,
+    PersonaSnapshot,
+    ReplyKind,
+    ReportOptions,
+    TaskName,
+)
+from templates_lib.caches import templates
+from worktool_ai.lib import logs
+
+__all__ = ["LAST_WORDS", "PROVIDER", "hints", "recognise", "reply", "report"]
+
+logger = logs.get_logger(__name__)
+
+PROVIDER = "local"
+
+#: What is said when not even a template is left: true, and it promises nothing but a reply.
+LAST_WORDS = "您好，您的消息已收到，我们会尽快回复您。"
+
+
+def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
+    """Tell intent and topic by the rules in force."""
+    started = time.monotonic()
+    try:
+        found = caches.recogniser().recognise(text)
+    except Exception as error:
+        logger.exception("local_recognition_failed")
+        _note(chain, "intent", persona, started, {"text": text}, {}, error)
+        return IntentRecognitionResult(UNCLEAR, None, 0.0, f"规则无法使用：{type(error).__name__}")
+    answer = {"intent": found.intent, "topic": found.topic, "confidence": found.confidence, "why": found.why}
+    _note(chain, "intent", persona, started, {"text": text}, answer)
+    return IntentRecognitionResult(found.intent, found.topic, found.confidence, found.why)
+
+
+def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOptions) -> GenerateReplyResult:
+    """Answer with a template: of the topic where one fits, else of the general ones, else a colleague follows."""
+    started = time.monotonic()
+    request = {"text": text, "kind": options.kind, "intent": options.intent, "topic": options.topic}
+    try:
+        choice = next(_usable(persona, options), None)
+    except Exception as error:
+        logger.exception("local_reply_failed")
+        _note(chain, "reply", persona, started, request, {}, error)
+        return _result(chain, persona, LAST_WORDS, "hand_over", None)
+    said, kind, slug = (choice.text, choice.kind, choice.slug) if choice else (LAST_WORDS, "hand_over", None)
+    _note(chain, "reply", persona, started, request, {"text": said, "template": slug})
+    return _result(chain, persona, said, kind, slug)
+
+
+def hints(persona: PersonaSnapshot, options: GenerateOptions) -> list[str]:
+    """Return what the local model would say, as reference for a remote one; best first."""
+    fitting = [choice.text for choice in _usable(persona, options) if choice.kind == options.kind]
+    return fitting[: options.max_hints]
+
+
+def report(chain: Chain, persona: PersonaSnapshot, data: Any, options: ReportOptions) -> GenerateReportResult:
+    """List the figures as they are, one a line."""
+    started = time.monotonic()
+    text = "\n".join([options.title, *_lines(data)])
+    _note(chain, "report", persona, started, {"title": options.title}, {"text": text})
+    return GenerateReportResult(text, PROVIDER, attempts=chain.attempts)
+
+
+def _usable(persona: PersonaSnapshot, options: GenerateOptions) -> Iterator[Choice]:
+    for choice in choices(
+        templates(),
+        kind=options.kind,
+        topic=options.topic,
+        intent=options.intent,
+        persona_type=persona.role_type,
+        is_private=not options.is_group,
+        values=options.values,
+        seed=options.seed,
+    ):
+        if not answer_problem(choice.text):
+            yield choice
+
+
+def _result(
+    chain: Chain, persona: PersonaSnapshot, text: str, kind: ReplyKind, template: str | None
+) -> GenerateReplyResult:
+    return GenerateReplyResult(
+        text=text,
+        kind=kind,
+        source="template",
+        provider=PROVIDER,
+        template=template,
+        persona_id=str(persona.id),
+        persona_type=persona.role_type,
+        attempts=chain.attempts,
+    )
+
+
+def _note(
+    chain: Chain,
+    task: TaskName,
+    persona: PersonaSnapshot,
+    started: float,
+    request: dict[str, Any],
+    response: dict[str, Any],
+    error: Exception | None = None,
+) -> None:
+    chain.note(
+        started=started,
+        task=task,
+        provider=PROVIDER,
+        model_id=None,
+        model_name="",
+        persona_id=persona.id,
+        succeeded=error is None,
+        error_kind="bad_answer" if error else "",
+        error=f"{type(error).__name__}: {error}" if error else "",
+        request=request,
+        response=response,
+    )
+
+
+def _lines(data: Any, depth: int = 0) -> Iterator[str]:
+    indent = "  " * depth
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if isinstance(value, dict | list):
+                yield f"{indent}- {name}："
+                yield from _lines(value, depth + 1)
+            else:
+                yield f"{indent}- {name}：{value}"
+    elif isinstance(data, list):
+        for item in data:
+            yield from _lines(item, depth) if isinstance(item, dict) else [f"{indent}- {item}"]
+    else:
+        yield indent + json.dumps(data, ensure_ascii=False, default=str)

@@ -1,0 +1,204 @@
+"""The AI layer's one door: intents, replies, reports, health.
+
+Plain synchronous calls; a thousand of them wait in a thousand greenlets. A persona's model is asked where it is
+active and capable, the local model answers otherwise and at the end of every chain: a caller always gets a
+result. Nothing is written here: the attempts stand in ``scope.calls``, and the caller stores them in the
+transaction of its own rows (:func:`personas.hotpath.insert_ai_calls`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from personas import caches, local_model, prompts
+from personas.chain import Chain, Question, RejectedAnswer
+from personas.checks import answer_problem
+from personas.providers import Answer, ChatMessage, ChatRequest, registry
+from personas.selection import Cast, ModelSnapshot, required_capability, why_unusable
+from personas.types import (
+    UNCLEAR,
+    AIContext,
+    CallScope,
+    GenerateOptions,
+    GenerateReplyResult,
+    GenerateReportResult,
+    HealthResult,
+    IntentRecognitionResult,
+    PersonaSnapshot,
+    ReportOptions,
+    TaskName,
+)
+
+__all__ = ["AIService"]
+
+INTENT_MAX_TOKENS = 300
+#: An intent is judged, not composed.
+INTENT_TEMPERATURE = 0.0
+HEALTH_DEADLINE_S = 15.0
+
+
+class AIService:
+    """All calls of one piece of work; ``scope`` says whose they are and collects them."""
+
+    def __init__(self, scope: CallScope | None = None) -> None:
+        self.scope = scope or CallScope()
+
+    def recognize_intent(self, message: str, context: AIContext) -> IntentRecognitionResult:
+        """Tell what a line wants; below ``context.threshold`` the honest answer is ``unclear``."""
+        cast = caches.cast()
+        persona = cast.persona(context.persona_id, context.persona_type)
+        chain = Chain(self.scope, context.deadline_s)
+        model = _usable_model(cast, persona, "intent")
+        found = self._ask_for_intent(chain, model, persona, message, context, cast) if model else None
+        if found is None:
+            found = local_model.recognise(chain, persona, message)
+        if found.confidence < context.threshold and found.intent != UNCLEAR:
+            why = f"{found.why}；低于阈值 {context.threshold:g}"
+            found = replace(found, intent=UNCLEAR, topic=None, why=why)
+        known = cast.intents.get(found.intent)
+        return replace(found, needs_human=known is not None and known.needs_human)
+
+    def _ask_for_intent(
+        self,
+        chain: Chain,
+        model: ModelSnapshot,
+        persona: PersonaSnapshot,
+        message: str,
+        context: AIContext,
+        cast: Cast,
+    ) -> IntentRecognitionResult | None:
+        request = ChatRequest(
+            messages=prompts.intent_messages(message, context.history, cast),
+            temperature=INTENT_TEMPERATURE,
+            max_tokens=INTENT_MAX_TOKENS,
+            timeout=context.deadline_s,
+            as_json=True,
+        )
+
+        def accept(answer: Answer) -> IntentRecognitionResult:
+            try:
+                parsed = prompts.parse_intent(answer.text, cast)
+            except prompts.BadIntentAnswer as problem:
+                repaired = prompts.repair_messages(request.messages, answer.text, problem)
+                raise RejectedAnswer(str(problem), replace(request, messages=repaired)) from None
+            return IntentRecognitionResult(
+                intent=parsed.intent,
+                topic=parsed.topic,
+                confidence=parsed.confidence,
+                why=parsed.why,
+                provider=model.provider,
+                model=answer.model,
+            )
+
+        return chain.ask(model, Question("intent", persona.id, request, {"text": message}), accept)
+
+    def generate_reply(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> GenerateReplyResult:
+        """Answer the last of ``messages`` (oldest first; ``user`` is the customer). The text is checked."""
+        if not messages:
+            raise ValueError("a reply needs at least the line that it answers")
+        cast = caches.cast()
+        persona = cast.persona(options.persona_id, options.persona_type)
+        options = _calm(options, cast)
+        chain = Chain(self.scope, options.deadline_s)
+        model = _usable_model(cast, persona, "reply")
+        reply = self._ask_for_reply(chain, model, persona, messages, options) if model else None
+        return reply or local_model.reply(chain, persona, messages[-1].content, options)
+
+    def _ask_for_reply(
+        self,
+        chain: Chain,
+        model: ModelSnapshot,
+        persona: PersonaSnapshot,
+        messages: Sequence[ChatMessage],
+        options: GenerateOptions,
+    ) -> GenerateReplyResult | None:
+        prompt = prompts.reply_messages(
+            persona,
+            messages,
+            kind=options.kind,
+            facts=options.values,
+            hints=local_model.hints(persona, options),
+            instructions=options.instructions,
+        )
+        request = ChatRequest(prompt, persona.temperature, persona.max_tokens, timeout=options.deadline_s)
+
+        def accept(answer: Answer) -> GenerateReplyResult:
+            text = answer.text.strip()
+            if problem := answer_problem(text, system_prompt=persona.system_prompt):
+                raise RejectedAnswer(problem)
+            return GenerateReplyResult(
+                text=text,
+                kind=options.kind,
+                source="model",
+                provider=model.provider,
+                model=answer.model,
+                persona_id=str(persona.id),
+                persona_type=persona.role_type,
+                attempts=chain.attempts + 1,
+                prompt_tokens=answer.prompt_tokens,
+                completion_tokens=answer.completion_tokens,
+            )
+
+        noted = {"kind": options.kind, "intent": options.intent, "topic": options.topic}
+        return chain.ask(model, Question("reply", persona.id, request, noted), accept)
+
+    def generate_report(self, data: Any, options: ReportOptions) -> GenerateReportResult:
+        """Put figures into words; without a model that can, they are listed as they are."""
+        cast = caches.cast()
+        persona = cast.persona(options.persona_id)
+        chain = Chain(self.scope, options.deadline_s)
+        model = _usable_model(cast, persona, "report")
+        if model:
+            request = ChatRequest(
+                messages=prompts.report_messages(options.title, options.instructions, data),
+                temperature=persona.temperature,
+                max_tokens=options.max_tokens,
+                timeout=options.deadline_s,
+            )
+            question = Question("report", persona.id, request, {"title": options.title})
+            if answer := chain.ask(model, question, _not_empty):
+                return GenerateReportResult(answer.text.strip(), model.provider, answer.model, chain.attempts)
+        return local_model.report(chain, persona, data, options)
+
+    def health_check(self, model: ModelSnapshot) -> HealthResult:
+        """Ask one real question once, whether the model is active or not; never raises."""
+        chain = Chain(self.scope, HEALTH_DEADLINE_S)
+        request = ChatRequest(
+            messages=(ChatMessage("user", "你好，请用一句话回答：你是谁？"),),
+            temperature=INTENT_TEMPERATURE,
+            max_tokens=200,
+            timeout=HEALTH_DEADLINE_S,
+        )
+        started = time.monotonic()
+        answer = chain.ask(model, Question("health", None, request), _not_empty, attempts=1)
+        call = self.scope.calls[-1]
+        return HealthResult(
+            ok=answer is not None,
+            answer=answer.text if answer else "",
+            duration_ms=round((time.monotonic() - started) * 1000),
+            error_kind=call.error_kind,
+            error=call.error,
+        )
+
+
+def _usable_model(cast: Cast, persona: PersonaSnapshot, task: TaskName) -> ModelSnapshot | None:
+    """Return the persona's model where a vendor is to be asked; None means the local one."""
+    model = cast.model_of(persona)
+    if model is None or why_unusable(model, required_capability(task, persona.role_type)):
+        return None
+    return model if registry.get(model.provider).is_remote else None
+
+
+def _calm(options: GenerateOptions, cast: Cast) -> GenerateOptions:
+    """A line that a person must be told of is never argued with: the customer hears that a colleague follows."""
+    known = cast.intents.get(options.intent)
+    return replace(options, kind="hand_over") if known and known.needs_human else options
+
+
+def _not_empty(answer: Answer) -> Answer:
+    if not answer.text.strip():
+        raise RejectedAnswer("the answer is empty")
+    return answer

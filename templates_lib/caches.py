@@ -1,0 +1,63 @@
+"""The active templates in memory; the copy follows changes within two seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from templates_lib.models import MessageTemplate, TemplateCategory
+from worktool_ai.lib.cache import VersionedCache
+from worktool_ai.lib.db import borrowed
+from worktool_ai.lib.versions import rows_version
+
+__all__ = ["TemplateSnapshot", "clear", "templates"]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSnapshot:
+    """A template's row; ``topic`` is its category's name. An empty ``persona_type`` suits every persona."""
+
+    slug: str
+    topic: str
+    name: str
+    body: str
+    private_body: str
+    variants: tuple[str, ...]
+    persona_type: str
+    intents: tuple[str, ...]
+
+
+def templates() -> tuple[TemplateSnapshot, ...]:
+    """Return all active templates in the order of their categories and slugs."""
+    return _cache.get()
+
+
+def clear() -> None:
+    """Forget the copy, so that this process sees its own changes at once."""
+    _cache.clear()
+
+
+def _load() -> tuple[TemplateSnapshot, ...]:
+    with borrowed():
+        rows = MessageTemplate.objects.filter(is_active=True).select_related("category")
+        return tuple(_snapshot(row) for row in rows.order_by("category__order", "slug"))
+
+
+def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
+    return TemplateSnapshot(
+        slug=row.slug,
+        topic=row.category.name,
+        name=row.name,
+        body=row.body,
+        private_body=row.private_body,
+        variants=tuple(row.variants),
+        persona_type=row.persona_type,
+        intents=tuple(row.intents),
+    )
+
+
+def _version() -> object:
+    with borrowed():
+        return rows_version(MessageTemplate, TemplateCategory)
+
+
+_cache: VersionedCache[tuple[TemplateSnapshot, ...]] = VersionedCache(_load, _version)
