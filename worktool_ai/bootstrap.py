@@ -56,7 +56,7 @@ def run(arguments: Sequence[str | Path], *, env: dict[str, str] | None = None) -
 class Stamp:
     """Remembers for which inputs a step was last done."""
 
-    def __init__(self, name: str, inputs: Sequence[Path], folder: Path = VENV) -> None:
+    def __init__(self, name: str, inputs: Sequence[Path], folder: Path) -> None:
         self.path = folder / f".stamp-{name}"
         digest = hashlib.sha256(sys.version.encode())
         for path in inputs:
@@ -78,9 +78,7 @@ def make_environment() -> None:
         return
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        raise BootstrapError(
-            f"This Python cannot make environments: install its venv module (Debian: {version}-venv)."
-        )
+        raise BootstrapError(f"This Python cannot make environments: install its venv module (Debian: {version}-venv).")
     say("making the Python environment in .venv")
     if not run([sys.executable, "-m", "venv", "--clear", VENV]):
         raise BootstrapError("The Python environment could not be made; the lines above say why.")
@@ -89,7 +87,7 @@ def make_environment() -> None:
 def install(kind: str) -> None:
     """Install ``requirements/<kind>.txt`` with its hashes, by uv where that works, else by pip."""
     locked = REQUIREMENTS / f"{kind}.txt"
-    stamp = Stamp(kind, [locked])
+    stamp = Stamp(kind, [locked], VENV)
     if stamp.is_fresh():
         return
     started = time.monotonic()
@@ -107,8 +105,8 @@ def has_cache(setting: str, folder: str) -> bool:
 
 def install_with_pip(locked: Path) -> bool:
     cache = [] if has_cache("PIP_CACHE_DIR", ".cache/pip") else ["--no-cache-dir"]
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", *cache]
-    return run([*pip, "install", "--quiet", "--require-hashes", "-r", locked])
+    quiet = ["--quiet", "--disable-pip-version-check", *cache]
+    return run([PYTHON, "-m", "pip", "install", *quiet, "--require-hashes", "-r", locked])
 
 
 def install_with_uv(locked: Path) -> bool:
@@ -128,9 +126,7 @@ def uv_environment() -> dict[str, str]:
 
     uv neither reads pip's configuration nor compiles to bytecode by itself (every start would compile anew).
     """
-    listed = subprocess.run(
-        [PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
     known: dict[str, str] = {}
     for line in listed.stdout.splitlines():
         key, _, value = line.partition("=")
@@ -180,9 +176,7 @@ def install_browser() -> None:
     say(f"installing {' '.join(BROWSER_PACKAGES)} for the browser tests")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     packages = ["apt-get", "install", "-y", "--no-install-recommends", *BROWSER_PACKAGES]
-    if not run(packages, env=quiet) and not (
-        run(["apt-get", "update"], env=quiet) and run(packages, env=quiet)
-    ):
+    if not run(packages, env=quiet) and not (run(["apt-get", "update"], env=quiet) and run(packages, env=quiet)):
         say("the browser could not be installed; its tests will be skipped")
 
 
@@ -195,8 +189,8 @@ def install_node_tools() -> None:
     say("installing the JavaScript tools")
     npm = shutil.which("npm") or VENV / "bin" / "npm"
     searched = f"{os.environ.get('PATH', os.defpath)}:{VENV / 'bin'}"
-    cache = [] if has_cache("npm_config_cache", ".npm") else ["--cache", VENV / ".npm-cache"]
-    arguments = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *cache]
+    cache = [] if has_cache("npm_config_cache", ".npm") else ["--cache", str(VENV / ".npm-cache")]
+    arguments = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *cache]
     if not run(arguments, env={**os.environ, "PATH": searched}):
         raise BootstrapError("npm could not install the JavaScript tools; the lines above say why.")
     stamp.set()

@@ -95,10 +95,10 @@ class LightRun:
 
     def close(self) -> None:
         """End whatever still runs and close its pipe."""
-        if self.process is not None and self.process.stdout is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
+        if self.process is None or self.process.stdout is None or self.process.stdout.closed:
+            return
+        self.process.terminate()
+        self.process.communicate(timeout=40)
 
 
 def running(run: dict[str, Any]) -> list[int]:

@@ -34,7 +34,8 @@ def _ignore(line: str) -> None:
 class EmbeddedServers:
     """Start, attach to, watch and stop the servers of one :class:`Layout`.
 
-    A store that the caller has (DATABASE_URL, REDIS_URL in ``given``) is not started. ``fsync=False`` trades safety for speed and ``mortal=True`` lets them die with this process: both for tests.
+    A store that the caller has (DATABASE_URL, REDIS_URL in ``given``) is not started. ``fsync=False`` trades safety
+    for speed and ``mortal=True`` lets them die with this process: both for tests.
     """
 
     def __init__(

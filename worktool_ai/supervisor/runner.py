@@ -185,8 +185,9 @@ class Supervisor:
 
     def _tend(self) -> bool:
         """Start again what has died; tells whether anything changed."""
-        changed = any([child.notice_death() for child in self.children])
+        changed = False
         for child in self.children:
+            changed |= child.notice_death()
             if child.is_due():
                 child.start(ROOT)
                 changed = True
