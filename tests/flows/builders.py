@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from flows import nodes
@@ -77,6 +78,6 @@ def graph(*chain: str, edges: list[Mapping[str, Any]] | None = None, config: Map
     ids = [pair[0] for pair in pairs]
     links = edges
     if links is None:
-        links = [{"id": f"e{n}", "source": a, "target": b} for n, (a, b) in enumerate(zip(ids, ids[1:], strict=False))]
+        links = [{"id": f"e{n}", "source": a, "target": b} for n, (a, b) in enumerate(pairwise(ids))]
     found = [{"id": node_id, "type": kind, "config": (config or {}).get(node_id, {})} for node_id, kind in pairs]
     return {"nodes": found, "edges": [dict(link) for link in links]}
