@@ -6,6 +6,9 @@ IN_VENV = .venv/bin/python
 BOOTSTRAP = @$(PYTHON) -m worktool_ai.bootstrap
 OURS = worktool_ai flows personas templates_lib alerts monitoring robots
 JS_TOOLS = $(firstword $(wildcard node_modules/@biomejs/cli-*/biome))
+# mypy's Django plugin reads the settings; it needs no server, only values of the right shape
+SHAPES = ENVIRONMENT=test SECRET_KEY=lint ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+	DATABASE_URL=postgres://lint@127.0.0.1/lint REDIS_URL=redis://127.0.0.1/0
 COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $(LOCK_FLAGS)
 
 .PHONY: run test lint format verify-clean clean-data audit lock
@@ -23,7 +26,7 @@ lint: ## ruff, mypy, import contracts, migrations, templates, JavaScript
 	$(BOOTSTRAP) lint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy .
+	$(SHAPES) .venv/bin/mypy .
 	.venv/bin/lint-imports
 	$(IN_VENV) manage.py makemigrations --check --dry-run
 	.venv/bin/djlint --quiet --check --lint $(OURS)

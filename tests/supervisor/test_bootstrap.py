@@ -102,7 +102,7 @@ def test_translations_are_compiled_when_stale(checkout: Path) -> None:
 def test_a_malformed_translation_is_reported(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = checkout / "locale" / "zh_Hans" / "LC_MESSAGES"
     folder.mkdir(parents=True)
-    (folder / "django.po").write_text('msgid "broken\\nmsgstr no quotes\\n')
+    (folder / "django.po").write_text("nonsense here\n")
     with pytest.raises(bootstrap.BootstrapError):
         bootstrap.compile_messages()
     assert "django.po" in capsys.readouterr().out
