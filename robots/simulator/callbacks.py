@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 from collections import defaultdict
@@ -24,6 +25,8 @@ TIMEOUT_S: Final = 3.0
 # Below the five seconds after which uvicorn closes an idle connection, so that none is reused while it
 # closes.
 IDLE_CONNECTION_S: Final = 4.0
+# aiohttp wants to send what is larger in pieces.
+LARGE_BYTES: Final = 1024 * 1024
 DEFAULT_PATIENCE: Final = aiohttp.ClientTimeout(total=TIMEOUT_S)
 
 
@@ -69,8 +72,9 @@ class Poster:
             return NOT_POSTED
         began = time.monotonic()
         headers = {"Content-Type": content_type}
+        data = io.BytesIO(body) if len(body) > LARGE_BYTES else body
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as answer:
                 text = await answer.text(errors="replace")
                 is_json = answer.content_type == "application/json"
                 return Reply(answer.status, _parse(text), is_json, time.monotonic() - began)
