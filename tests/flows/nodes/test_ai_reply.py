@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from flows.nodes import AskModel, HistoryLine, NodeError
+from tests.flows.builders import context, node, node_context, private
+
+
+def answered(ctx, outcome, **config):
+    asking = node("ai_reply", **config)
+    return asking.resume(ctx, asking.run(ctx), outcome)
+
+
+def test_it_asks_with_persona_history_intent_and_facts():
+    ctx = node_context(
+        context(persona_id="p-1", intent="service", topic="支付问题"), history=(HistoryLine("assistant", "您好"),)
+    )
+    effect = node("ai_reply").run(ctx)
+    assert isinstance(effect, AskModel)
+    assert effect.task == "reply"
+    assert (effect.intent, effect.topic, effect.persona_id) == ("service", "支付问题", "p-1")
+    assert effect.history == (("assistant", "您好"),)
+    assert effect.facts == {"userName": "张三", "botName": "客服机器人", "groupName": "客服群"}
+    assert effect.is_private is False
+    assert node("ai_reply").run(node_context(private())).is_private is True
+
+
+def test_the_answer_is_kept_with_its_source_and_told():
+    result = answered(node_context(), {"text": "您好", "template": "refund", "source": "local"})
+    assert result.patch == {"ai_response": "您好", "template": "refund", "reason": "answered"}
+    assert result.events == (("ai_reply_generated", {"aiResponse": "您好", "template": "refund"}),)
+
+
+def test_asking_back_is_its_own_reason():
+    assert answered(node_context(), {"text": "请问您是指？"}, style="ask_back").patch["reason"] == "asked_back"
+
+
+def test_a_picture_is_answered_by_asking_for_text():
+    ctx = node_context(private(text_type=2))
+    assert node("ai_reply").run(ctx).style == "ask_for_text"
+    assert answered(ctx, {"text": "请用文字"}).patch["reason"] == "asked_back"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (context(intent="risk", deliveries=("d-1",)), "handed_over"),
+        (context(intent="service", topic="转人工", deliveries=("d-1",)), "handed_over"),
+        (context(intent="risk"), "answered"),
+        (context(intent="service", topic="支付问题", deliveries=("d-1",)), "answered"),
+    ],
+)
+def test_it_says_handed_over_only_when_somebody_was_told(line, reason):
+    assert answered(node_context(line), {"text": "同事会联系您"}).patch["reason"] == reason
+
+
+def test_no_answer_is_an_error_not_an_empty_line():
+    with pytest.raises(NodeError, match="dead"):
+        answered(node_context(), {"text": " ", "error": "all models are dead"})

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from flows.nodes import NodeError
+from tests.flows.builders import context, node, node_context, private
+
+
+def test_it_queues_the_answer_for_the_dispatched_target():
+    line = context(ai_response="您好", target_name="客服群", at_list=("张三",))
+    effect = node("send_command").run(node_context(line))
+    (command,) = effect.commands
+    assert (command.target, command.text, command.at_list, command.to) == ("客服群", "您好", ("张三",), "room")
+    assert effect.fresh_s == 180
+
+
+def test_several_targets_make_several_commands_and_only_the_first_mentions():
+    line = context(ai_response="您好", at_list=("张三",), variables={"targets": ["客服群", "值班群"]})
+    commands = node("send_command").run(node_context(line)).commands
+    assert [(c.target, c.at_list) for c in commands] == [("客服群", ("张三",)), ("值班群", ())]
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        (context(ai_response="您好"), "客服群"),
+        (context(ai_response="您好", group_remark="A03"), "A03"),
+        (private(ai_response="您好"), "张三"),
+    ],
+)
+def test_without_a_dispatch_the_answer_goes_back_where_the_line_came_from(line, target):
+    assert node("send_command").run(node_context(line)).commands[0].target == target
+
+
+def test_the_queued_command_is_recorded_and_a_draft_is_called_a_draft():
+    ctx = node_context(context(ai_response="您好", reason="asked_back"))
+    sending = node("send_command")
+    queued = sending.resume(ctx, sending.run(ctx), {"sendIds": ["s-1"], "state": "queued"})
+    assert queued.patch == {
+        "send_id": "s-1",
+        "command_status": "pending",
+        "command_detail": "queued",
+        "reason": "asked_back",
+    }
+    draft = sending.resume(ctx, sending.run(ctx), {"sendIds": ["s-1"], "state": "draft"})
+    assert draft.patch["reason"] == "draft_only"
+
+
+def test_with_nothing_to_say_it_fails():
+    with pytest.raises(NodeError, match="nothing to send"):
+        node("send_command").run(node_context())
+
+
+def test_a_fixed_text_takes_the_answers_place():
+    assert node("send_command", fixed_text="稍后联系").run(node_context()).commands[0].text == "稍后联系"
