@@ -13,6 +13,8 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worktool_ai.lib.ids import uuid7
 
@@ -76,6 +78,7 @@ class Limiter:
         # The braces keep both keys in one slot of a cluster.
         self._log = f"{prefix}:{{requests:{egress}}}:log"
         self._pause = f"{prefix}:{{requests:{egress}}}:pause"
+        self._pace = f"{prefix}:paced"
         self._store = store
         self._acquire = store.register_script(_ACQUIRE)
         self._touch = store.register_script(_TOUCH)
@@ -105,6 +108,11 @@ class Limiter:
         """Grant nothing for so long: the platform has said 429."""
         self._store.set(self._pause, "429", px=max(1, round(seconds * 1000)))
 
+    def once_per(self, name: str, seconds: float) -> bool:
+        """Tell whether nobody has asked for ``name`` within so many seconds: paces one robot, or one kind of query."""
+        key = f"{self._pace}:{name}"
+        return bool(self._store.set(key, "1", nx=True, px=max(1, round(seconds * 1000))))
+
     def used(self, *, window_s: float | None = None) -> int:
         """Return how many requests lie in the window that ends now."""
         seconds, micros = self._clock()
@@ -128,5 +136,5 @@ def limiter() -> Limiter:
 
 @lru_cache(maxsize=2)
 def _limiter(url: str, prefix: str) -> Limiter:
-    store = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+    store = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 1))
     return Limiter(store, prefix)

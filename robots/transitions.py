@@ -1,0 +1,214 @@
+"""Changes of a command's state: compare-and-set, grouped, with their events and hooks, in one place.
+
+Every function here runs in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from robots import hooks
+from robots.caches import RobotSnapshot, robots_by_id
+from robots.models import Command, CommandState, Conversation, Room
+from robots.models.commands import FINAL, command_status
+from worktool_ai.events.services import record
+from worktool_ai.events.types import Event, EventType
+from worktool_ai.lib import clock
+
+__all__ = ["Change", "Changed", "announce", "apply", "changed_rows"]
+
+MAX_REASON = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Move command ``id`` from one of the states ``was`` to ``state``; otherwise it is left alone.
+
+    With ``sender`` (and ``attempts``) only that process' own attempt is changed. ``None`` keeps a column as it is.
+    """
+
+    id: UUID
+    was: tuple[str, ...]
+    state: str
+    sender: str | None = None
+    attempts: int | None = None
+    platform_id: str | None = None
+    accepted_at: datetime | None = None
+    not_before: datetime | None = None
+    error_code: int | None = None
+    error_reason: str | None = None
+    evidence: list[dict[str, Any]] | None = None
+    resent_as: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A command after its change, with what events tell about it. ``stands_for``: the command that it repeats."""
+
+    id: UUID
+    robot_id: UUID
+    conversation_id: UUID | None
+    message_id: UUID | None
+    run_id: UUID | None
+    kind: int
+    target: str
+    text: str
+    payload: dict[str, Any]
+    state: str
+    attempts: int
+    platform_id: str
+    error_code: int | None
+    error_reason: str
+    resent_as: UUID | None
+    person: str | None
+    room_name: str | None
+    stands_for: UUID | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its sending has ended; a command that is sent again ends with its successor."""
+        return self.state in FINAL and self.resent_as is None
+
+
+#: Selects :class:`Changed` from a CTE ``changed`` that returns whole rows of the command table.
+CHANGED_ROWS = f"""
+SELECT changed.id, changed.robot_id, changed.conversation_id, changed.message_id, changed.run_id, changed.kind,
+       changed.target, changed.text, changed.payload, changed.state, changed.attempts, changed.platform_id,
+       changed.error_code, changed.error_reason, changed.resent_as_id, conversation.sender_name,
+       CASE WHEN room.is_group THEN room.name END, earlier.id
+FROM changed
+LEFT JOIN {Conversation._meta.db_table} AS conversation ON conversation.id = changed.conversation_id
+LEFT JOIN {Room._meta.db_table} AS room ON room.id = changed.room_id
+LEFT JOIN {Command._meta.db_table} AS earlier ON earlier.resent_as_id = changed.id
+ORDER BY changed.priority, changed.seq
+"""  # noqa: S608 - table names of ours only
+
+_FINAL_LIST = ", ".join(f"'{state}'" for state in sorted(FINAL))
+
+_APPLY = f"""
+WITH changed AS (
+    UPDATE {Command._meta.db_table} AS command SET
+        state = change.state,
+        platform_id = coalesce(change.platform_id, command.platform_id),
+        accepted_at = coalesce(change.accepted_at, command.accepted_at),
+        not_before = coalesce(change.not_before, command.not_before),
+        error_code = coalesce(change.error_code, command.error_code),
+        error_reason = coalesce(change.error_reason, command.error_reason),
+        evidence = coalesce(change.evidence, command.evidence),
+        resent_as_id = coalesce(change.resent_as, command.resent_as_id),
+        final_at = CASE WHEN change.state IN ({_FINAL_LIST}) THEN %(now)s ELSE command.final_at END
+    FROM jsonb_to_recordset(%(changes)s::jsonb) AS change (
+        id uuid, was jsonb, state text, sender text, attempts int, platform_id text, accepted_at timestamptz,
+        not_before timestamptz, error_code int, error_reason text, evidence jsonb, resent_as uuid)
+    WHERE command.id = change.id AND change.was ? command.state
+      AND (change.sender IS NULL OR command.sender = change.sender AND command.attempts = change.attempts)
+    RETURNING command.*
+) {CHANGED_ROWS}
+"""  # noqa: S608
+
+
+def apply(changes: Sequence[Change]) -> list[Changed]:
+    """Make these changes where they still apply, announce them, and return the commands that did change."""
+    if not changes:
+        return []
+    rows = json.dumps([_row(change) for change in changes], ensure_ascii=False, default=str)
+    with connection.cursor() as cursor:
+        cursor.execute(_APPLY, {"changes": rows, "now": clock.now()})
+        changed = changed_rows(cursor.fetchall())
+    announce(changed)
+    return changed
+
+
+def changed_rows(rows: Iterable[Sequence[Any]]) -> list[Changed]:
+    """Read the rows of a statement that ends with :data:`CHANGED_ROWS`."""
+    payload_column = 8
+    return [
+        Changed(*(_parsed(value) if column == payload_column else value for column, value in enumerate(row)))
+        for row in rows
+    ]
+
+
+def _parsed(payload: Any) -> Any:
+    # Django hands jsonb of raw statements over as text.
+    return json.loads(payload) if isinstance(payload, str) else payload
+
+
+def _row(change: Change) -> dict[str, Any]:
+    row = asdict(change)
+    if change.error_reason is not None:
+        row["error_reason"] = change.error_reason[:MAX_REASON]
+    return row
+
+
+def announce(changed: Sequence[Changed]) -> None:
+    """Record the events of these changes, and tell the app above which commands are final."""
+    robots = robots_by_id()
+    events = [event for command in changed for event in _events(command, robots.get(command.robot_id))]
+    if events:
+        record(*events)
+    ended = [id_ for command in changed if command.is_final for id_ in (command.id, command.stands_for) if id_]
+    if ended:
+        hooks.commands_final(ended)
+
+
+def _events(command: Changed, robot: RobotSnapshot | None) -> list[Event]:
+    if robot is None or command.state in (CommandState.QUEUED, CommandState.SENDING):
+        return []
+    if command.state != CommandState.ACCEPTED:
+        return [_event("command_result", command, robot, _result_data(command))]
+    sent = [_event("command_sent", command, robot, _sent_data(command))]
+    if command.message_id:
+        sent.append(_event("message_sent", command, robot, _line_data(command, robot)))
+    return sent
+
+
+def _event(kind: EventType, command: Changed, robot: RobotSnapshot, data: dict[str, Any]) -> Event:
+    event: Event = {
+        "type": kind,
+        "at": clock.now().isoformat(),
+        "robot": robot.slug,
+        "group": robot.group,
+        "data": data,
+    }
+    if command.message_id:
+        event["messageId"] = str(command.message_id)
+    if command.run_id:
+        event["runId"] = str(command.run_id)
+    return event
+
+
+def _sent_data(command: Changed) -> dict[str, Any]:
+    return {
+        "sendId": str(command.id),
+        "messageId": command.platform_id,
+        "target": command.target,
+        "status": command_status(command.state),
+        "state": command.state,
+    }
+
+
+def _result_data(command: Changed) -> dict[str, Any]:
+    result = {"errorCode": command.error_code, "errorReason": command.error_reason}
+    return {**_sent_data(command), "result": result}
+
+
+def _line_data(command: Changed, robot: RobotSnapshot) -> dict[str, Any]:
+    return {
+        "sendId": str(command.id),
+        "sessionId": str(command.conversation_id or ""),
+        "messageId": str(command.message_id),
+        "robotId": robot.slug,
+        "userName": command.person or "",
+        "groupName": command.room_name or "",
+        "content": command.text,
+        "timestamp": clock.now().isoformat(),
+        "status": command_status(command.state),
+        "state": command.state,
+    }
