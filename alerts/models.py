@@ -163,7 +163,12 @@ class Delivery(models.Model):
         NotificationChannel, on_delete=models.PROTECT, related_name="deliveries", verbose_name=_("channel")
     )
     recipient = models.ForeignKey(
-        Recipient, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries", verbose_name=_("recipient")
+        Recipient,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="deliveries",
+        verbose_name=_("recipient"),
     )
     state = models.CharField(_("state"), max_length=16, choices=DeliveryState, default=DeliveryState.QUEUED)
     text = models.TextField(_("text"))

@@ -63,9 +63,9 @@ def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOp
         logger.exception("local_reply_failed")
         _note(chain, "reply", persona, started, request, {}, error)
         return _result(chain, persona, LAST_WORDS, "hand_over", None)
-    said, kind, slug = (choice.text, choice.kind, choice.slug) if choice else (LAST_WORDS, "hand_over", None)
-    _note(chain, "reply", persona, started, request, {"text": said, "template": slug})
-    return _result(chain, persona, said, kind, slug)
+    choice = choice or Choice("", LAST_WORDS, "hand_over")
+    _note(chain, "reply", persona, started, request, {"text": choice.text, "template": choice.slug})
+    return _result(chain, persona, choice.text, choice.kind, choice.slug or None)
 
 
 def hints(persona: PersonaSnapshot, options: GenerateOptions) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -45,9 +44,14 @@ TaskName = Literal["intent", "reply", "report", "health"]
 ReplyKind = Literal["answer", "ask_back", "ask_for_text", "hand_over"]
 
 
-@lru_cache(maxsize=32)
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    """Building one costs milliseconds: once per class."""
+    if cls not in _adapters:
+        _adapters[cls] = TypeAdapter(cls)
+    return _adapters[cls]
 
 
 class _Json:

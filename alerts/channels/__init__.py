@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from worktool_ai.lib.registry import Plugin, Registry
@@ -61,8 +61,10 @@ class Receipt:
 class Channel(Plugin):
     """One way to tell, built with its Config (secrets opened)."""
 
+    #: Whether each recipient is told on their own; else the channel is told once and reaches whom it reaches.
+    per_recipient: ClassVar[bool] = False
     #: Seconds for one attempt; a slow channel never holds up anything but itself.
-    timeout_s: float = 10.0
+    timeout_s: ClassVar[float] = 10.0
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -72,4 +74,4 @@ class Channel(Plugin):
         """Deliver, or raise :class:`ChannelError`."""
 
 
-registry: Registry[Channel] = Registry("notification channel", Channel, "alerts.channels")
+registry: Registry[Channel] = Registry("notification channel", Channel, "alerts.channels")  # type: ignore[type-abstract]

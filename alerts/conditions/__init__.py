@@ -39,4 +39,4 @@ class Condition(Plugin):
         """Judge the facts. Pure: no I/O, no clock."""
 
 
-registry: Registry[Condition] = Registry("alert condition", Condition, "alerts.conditions")
+registry: Registry[Condition] = Registry("alert condition", Condition, "alerts.conditions")  # type: ignore[type-abstract]

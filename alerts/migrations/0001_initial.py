@@ -180,9 +180,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="alertrule",
             name="channels",
-            field=models.ManyToManyField(
-                blank=True, to="alerts.notificationchannel", verbose_name="channels"
-            ),
+            field=models.ManyToManyField(blank=True, to="alerts.notificationchannel", verbose_name="channels"),
         ),
         migrations.CreateModel(
             name="Recipient",

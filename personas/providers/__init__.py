@@ -99,4 +99,4 @@ class Provider(Plugin):
         """Ask the model; raises :class:`ProviderError`."""
 
 
-registry: Registry[Provider] = Registry("AI provider", Provider, "personas.providers")
+registry: Registry[Provider] = Registry("AI provider", Provider, "personas.providers")  # type: ignore[type-abstract]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-__all__ = ["run_all"]
+__all__ = ["run_all", "time_limit"]
 
 MAX_THREADS = 32
 
@@ -43,3 +44,15 @@ def _in_threads(calls: Sequence[Callable[[], None]]) -> None:
         futures = [pool.submit(call) for call in calls]
     for future in futures:
         future.result()
+
+
+@contextmanager
+def time_limit(seconds: float, error: Exception) -> Iterator[None]:
+    """Raise ``error`` in a block that waits longer than this; in plain threads nobody can, and it just waits."""
+    if not _patched_by_gevent():
+        yield
+        return
+    import gevent
+
+    with gevent.Timeout(seconds, error):
+        yield
