@@ -47,6 +47,7 @@ class Config(PluginConfig):
     api_key: str = Field(default="", json_schema_extra=SECRET)
     headers: list[Header] = []
     named: dict[str, Header] = {}
+    tokens: dict[str, str] = Field(default={}, json_schema_extra=SECRET)
 
 
 def test_tokens_open_again_and_differ_each_time():
@@ -144,6 +145,9 @@ def test_the_form_never_shows_the_value_and_empty_keeps_it():
     changed = form_class({"secret": "sk-new"}, instance=row)
     assert changed.is_valid()
     assert changed.instance.secret.reveal() == "sk-new"
+    cleared = form_class({"secret": "-"}, instance=row)
+    assert cleared.is_valid()
+    assert not cleared.instance.secret
 
 
 @pytest.mark.parametrize(
@@ -167,6 +171,7 @@ DOCUMENT = {
     "api_key": "sk-abcdefghijkl",
     "headers": [{"name": "X", "value": "header-secret-1"}],
     "named": {"a": {"name": "Y", "value": "header-secret-2"}},
+    "tokens": {"a": "map-secret-1"},
 }
 
 

@@ -27,6 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from worktool_ai.lib import logs
+from worktool_ai.lib.config import problem_text
 from worktool_ai.lib.ids import uuid7
 
 __all__ = [
@@ -228,7 +229,7 @@ def pydantic_details(error: pydantic.ValidationError, prefix: str = "") -> list[
     return [
         detail(
             ".".join([*([prefix] if prefix else []), *map(str, problem["loc"])]),
-            problem["msg"],
+            problem_text(problem),
             _field_way_out(problem["type"]),
         )
         for problem in error.errors(include_url=False, include_input=False)

@@ -8,12 +8,15 @@ migration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import ErrorDetails
 
-__all__ = ["SECRET", "PluginConfig", "is_secret"]
+__all__ = ["SECRET", "PluginConfig", "is_secret", "problem_text"]
 
 #: Mark a field as secret: ``api_key: str = Field(default="", json_schema_extra=SECRET)``. It is encrypted at
 #: rest, write-only in forms and masked everywhere else.
@@ -24,6 +27,41 @@ def is_secret(config: type[BaseModel], field: str) -> bool:
     """Tell whether a Config field was marked with :data:`SECRET`."""
     extra = config.model_fields[field].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("secret"))
+
+
+#: pydantic's problems in words that are translated; the names in braces come from the problem's context.
+_PROBLEMS = {
+    "missing": gettext_noop("This value is missing."),
+    "extra_forbidden": gettext_noop("There is no such field."),
+    "string_type": gettext_noop("This must be a text."),
+    "string_too_short": gettext_noop("At least {min_length} characters are needed."),
+    "string_too_long": gettext_noop("At most {max_length} characters are possible."),
+    "string_pattern_mismatch": gettext_noop("This does not have the needed form ({pattern})."),
+    "int_parsing": gettext_noop("This must be a whole number."),
+    "int_type": gettext_noop("This must be a whole number."),
+    "float_parsing": gettext_noop("This must be a number."),
+    "float_type": gettext_noop("This must be a number."),
+    "bool_parsing": gettext_noop("This must be yes or no."),
+    "greater_than": gettext_noop("This must be more than {gt}."),
+    "greater_than_equal": gettext_noop("This must be {ge} or more."),
+    "less_than": gettext_noop("This must be less than {lt}."),
+    "less_than_equal": gettext_noop("This must be {le} or less."),
+    "literal_error": gettext_noop("This must be one of {expected}."),
+    "enum": gettext_noop("This must be one of {expected}."),
+    "list_type": gettext_noop("This must be a list."),
+    "dict_type": gettext_noop("This must be a map."),
+    "too_short": gettext_noop("At least {min_length} entries are needed."),
+    "too_long": gettext_noop("At most {max_length} entries are possible."),
+}
+
+
+def problem_text(problem: ErrorDetails) -> str:
+    """Return one problem of a ``pydantic.ValidationError`` as a translated sentence."""
+    context = problem.get("ctx", {})
+    if problem["type"] == "value_error":
+        return str(context.get("error", problem["msg"]))
+    known = _PROBLEMS.get(problem["type"])
+    return _(known).format(**context) if known else problem["msg"]
 
 
 class PluginConfig(BaseModel):
@@ -44,13 +82,16 @@ class PluginConfig(BaseModel):
         return stored
 
     @classmethod
-    def load(cls, stored: dict[str, Any]) -> Self:
-        """Validate a stored document, upgrading it first; raises ``pydantic.ValidationError``."""
+    def upgraded(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored document in today's shape, without its version and not yet validated."""
         document = dict(stored)
         from_version = int(document.pop("config_version", cls.version))
-        if from_version < cls.version:
-            document = cls.upgrade(document, from_version)
-        return cls.model_validate(document)
+        return cls.upgrade(document, from_version) if from_version < cls.version else document
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> Self:
+        """Validate a stored document, upgrading it first; raises ``pydantic.ValidationError``."""
+        return cls.model_validate(cls.upgraded(stored))
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON document to store, stamped with its version."""

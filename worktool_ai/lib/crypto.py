@@ -22,11 +22,14 @@ from django.db import models
 from django.db.models.lookups import Exact, IsNull
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.crypto import salted_hmac
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
 from worktool_ai.lib.config import PluginConfig, is_secret
 
 __all__ = [
+    "CLEAR",
     "EncryptedTextField",
     "Secret",
     "SecretFormField",
@@ -35,9 +38,11 @@ __all__ = [
     "decrypt",
     "encrypt",
     "fingerprint",
+    "is_sealed",
     "key_id_of",
     "known_key_ids",
     "load_config",
+    "map_sealed",
     "mask",
     "masked_config",
     "open_config",
@@ -47,6 +52,8 @@ __all__ = [
 #: A sealed value inside a JSON document: ``{"sealed": "<token>"}``. Texts of users are never dicts, so no
 #: confusion.
 SEALED = "sealed"
+#: What is typed into a secret's input to remove the stored value (an empty input keeps it).
+CLEAR = "-"
 
 C = TypeVar("C", bound=PluginConfig)
 
@@ -203,7 +210,7 @@ def fingerprint(secret: str) -> str:
 
 
 class SecretFormField(forms.CharField):
-    """Write-only input: never shows the stored value, and an empty submission keeps it."""
+    """Write-only input: never shows the stored value; an empty submission keeps it, ``-`` removes it."""
 
     widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
 
@@ -267,12 +274,20 @@ class EncryptedTextField(_TextField):
         return allowed[lookup_name]
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs.update(form_class=SecretFormField, required=False, widget=SecretFormField.widget)
+        from unfold.widgets import UnfoldAdminPasswordWidget  # models are loaded before the admin can be
+
+        hint = _("Never shown. Leave empty to keep what is stored; «-» removes it.")
+        kwargs.update(
+            form_class=SecretFormField,
+            required=False,
+            widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+            help_text=format_lazy("{} {}", self.help_text, hint) if self.help_text else hint,
+        )
         return models.Field.formfield(self, **kwargs)
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
         if data:
-            super().save_form_data(instance, data)
+            super().save_form_data(instance, "" if data == CLEAR else data)
 
 
 # --- plugin configurations ------------------------------------------------------------------------
@@ -289,13 +304,13 @@ def open_config(document: Mapping[str, Any]) -> dict[str, Any]:
 
     Needs no Config class, so that documents of an older shape open too. Raises :class:`UndecryptableError`.
     """
-    return {name: _map_sealed(value, decrypt) for name, value in document.items()}
+    return {name: map_sealed(value, decrypt) for name, value in document.items()}
 
 
 def masked_config(config: type[BaseModel], document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document as people and logs may see it: secrets end in their last characters."""
     sealed = seal_config(config, document)
-    return {name: _map_sealed(value, _mask_token) for name, value in sealed.items()}
+    return {name: map_sealed(value, _mask_token) for name, value in sealed.items()}
 
 
 def load_config(config: type[C], document: Mapping[str, Any]) -> C:
@@ -305,7 +320,8 @@ def load_config(config: type[C], document: Mapping[str, Any]) -> C:
     return config.load(open_config(document))
 
 
-def _is_sealed(value: Any) -> bool:
+def is_sealed(value: Any) -> bool:
+    """Tell whether a value inside a JSON document is an encrypted one."""
     return isinstance(value, Mapping) and set(value) == {SEALED}
 
 
@@ -313,20 +329,21 @@ def _mask_token(token: str) -> str:
     return mask(Secret.sealed(token))
 
 
-def _map_sealed(value: Any, change: Callable[[str], str]) -> Any:
-    if _is_sealed(value):
+def map_sealed(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a JSON value with ``change(token)`` in place of every sealed value."""
+    if is_sealed(value):
         return change(value[SEALED])
     if isinstance(value, Mapping):
-        return {name: _map_sealed(item, change) for name, item in value.items()}
+        return {name: map_sealed(item, change) for name, item in value.items()}
     if isinstance(value, list):
-        return [_map_sealed(item, change) for item in value]
+        return [map_sealed(item, change) for item in value]
     return value
 
 
 def _seal(value: Any, configs: Sequence[type[BaseModel]]) -> Any:
     if isinstance(value, list):
         return [_seal(item, configs) for item in value]
-    if not isinstance(value, Mapping) or _is_sealed(value):
+    if not isinstance(value, Mapping) or is_sealed(value):
         return value
     return {name: _seal_field(name, item, configs) for name, item in value.items()}
 
@@ -334,10 +351,21 @@ def _seal(value: Any, configs: Sequence[type[BaseModel]]) -> Any:
 def _seal_field(name: str, value: Any, configs: Sequence[type[BaseModel]]) -> Any:
     owners = [config for config in configs if name in config.model_fields]
     if any(is_secret(owner, name) for owner in owners):
-        return {SEALED: encrypt(value)} if value and isinstance(value, str) else value
+        return _seal_texts(value)
     if not owners:  # a key of a dict[str, Model]: the models are those of the dict itself
         return _seal(value, configs)
     return _seal(value, [model for owner in owners for model in _models_in(owner.model_fields[name].annotation)])
+
+
+def _seal_texts(value: Any) -> Any:
+    """Seal the text, or each text of the list or map, of a field that is marked as secret."""
+    if isinstance(value, str):
+        return {SEALED: encrypt(value)} if value else ""
+    if isinstance(value, list):
+        return [_seal_texts(item) for item in value]
+    if isinstance(value, Mapping) and not is_sealed(value):
+        return {name: _seal_texts(item) for name, item in value.items()}
+    return value
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
