@@ -42,7 +42,7 @@ def test_bad_input_is_refused_and_names_the_field(
     sim: SimulatorClient, method: str, path: str, body: object, field: str
 ) -> None:
     before = sim.control("GET", "faults"), sim.control("GET", "dialect")
-    with pytest.raises(ControlError, match=f'400.*"field":"{field}"'):
+    with pytest.raises(ControlError, match=rf'400.*"field":"{field}"'):
         sim.control(method, path, body)
     assert (sim.control("GET", "faults"), sim.control("GET", "dialect")) == before
 
@@ -57,7 +57,7 @@ def test_wrong_path_and_method(sim: SimulatorClient) -> None:
         sim.control("GET", "moon")
     with pytest.raises(ControlError, match="405"):
         sim.control("POST", "ledger")
-    with pytest.raises(ControlError, match='400.*"field":"since"'):
+    with pytest.raises(ControlError, match=r'400.*"field":"since"'):
         sim.control("GET", "ledger", since="soon")
 
 
@@ -109,9 +109,7 @@ def test_the_ledger_shows_a_send_from_request_to_result(sim: SimulatorClient) ->
         "code": 200,
         "messageId": message_id,
         "commands": [{"type": 203, "titleList": [ROOM], "receivedContent": "您好", "atList": ["张三"]}],
-        "executions": [
-            {"index": 0, "at": execution["at"], "errorCode": 0, "successList": [ROOM], "failList": []}
-        ],
+        "executions": [{"index": 0, "at": execution["at"], "errorCode": 0, "successList": [ROOM], "failList": []}],
         "results": [{"at": result["at"], "status": 200}],
     }
 
@@ -151,9 +149,7 @@ def test_an_unknown_robot_has_nobody_to_call(sim: SimulatorClient, door: Door) -
     assert sim.transcript("张三")[0]["text"] == "在吗"
 
 
-def test_a_refusing_door_is_not_a_delivery_and_its_message_lands_in_the_chat(
-    sim: SimulatorClient, door: Door
-) -> None:
+def test_a_refusing_door_is_not_a_delivery_and_its_message_lands_in_the_chat(sim: SimulatorClient, door: Door) -> None:
     door.answer = json_response(200, {"code": -1, "message": "内部错误"})
     assert sim.say(ROBOT, "张三", "在吗", ROOM)["delivered"] is False
     assert sim.wait_for_answer(ROOM)["text"] == "内部错误"

@@ -74,9 +74,7 @@ def test_a_recalled_line_is_gone_and_leaves_a_notice(sim: SimulatorClient, door:
     send(sim, command("说错了"))
     send(sim, {"type": 226, "titleList": [ROOM], "originalContent": "说错了", "textType": 1})
     sim.wait_for(lambda: len(door.bodies("result")) == 2)
-    assert [(line["from"], line["text"]) for line in sim.transcript(ROOM)] == [
-        ("system", "机器人撤回了一条消息")
-    ]
+    assert [(line["from"], line["text"]) for line in sim.transcript(ROOM)] == [("system", "机器人撤回了一条消息")]
     send(sim, {"type": 226, "titleList": [ROOM], "originalContent": "没说过", "textType": 1})
     sim.wait_for(lambda: len(door.bodies("result")) == 3)
     assert door.bodies("result")[2]["errorCode"] == 201104
