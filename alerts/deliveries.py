@@ -63,8 +63,8 @@ def deliver_due(limit: int = MAX_BATCH) -> int:
 def _claim(limit: int) -> list[tuple[UUID, int]]:
     moment = now()
     with tx(), connection.cursor() as cursor:
-        values = {"lease": moment + timedelta(seconds=LEASE_S), "now": moment, "limit": limit}
-        cursor.execute(_CLAIM, values)
+        lease = moment + timedelta(seconds=LEASE_S)
+        cursor.execute(_CLAIM, {"lease": lease, "now": moment, "limit": limit})
         return [(row[0], row[1]) for row in cursor.fetchall()]
 
 

@@ -32,7 +32,7 @@ def notification_text(
 def alert_link(alert_id: UUID) -> str:
     """Return the alert's page; empty in a process that serves no pages."""
     try:
-        return settings.PUBLIC_URL + reverse("admin:alerts_alert_change", args=[alert_id])
+        return f"{settings.PUBLIC_URL}{reverse('admin:alerts_alert_change', args=[alert_id])}"
     except NoReverseMatch:
         return ""
 

@@ -6,15 +6,17 @@ recorded like a vendor's, with unknown tokens and cost.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from personas import caches
 from personas.chain import Chain
 from personas.checks import answer_problem
-from personas.local.reply import Choice, choices
+from personas.local.reply import FALLBACK_CATEGORY, choose_template
 from personas.types import (
     UNCLEAR,
     GenerateOptions,
@@ -26,7 +28,8 @@ from personas.types import (
     ReportOptions,
     TaskName,
 )
-from templates_lib.caches import templates
+from templates_lib.caches import TemplateSnapshot, templates
+from templates_lib.render import render
 from worktool_ai.lib import logs
 
 __all__ = ["LAST_WORDS", "PROVIDER", "hints", "recognise", "reply", "report"]
@@ -37,6 +40,27 @@ PROVIDER = "local"
 
 #: What is said when not even a template is left: true, and it promises nothing but a reply.
 LAST_WORDS = "您好，您的消息已收到，我们会尽快回复您。"
+
+#: Slugs of the templates that ask instead of answering start with these.
+ASK_BACK = "ask-back"
+ASK_FOR_TEXT = "ask-for-text"
+
+#: Categories whose templates say that a colleague follows.
+HUMAN_CATEGORY = "转人工"
+CALM_CATEGORY = "风险提示"
+HANDING_OVER = frozenset({HUMAN_CATEGORY, CALM_CATEGORY, "投诉处理"})
+
+#: The category that answers a line of this intent when it names no topic.
+CATEGORY_OF_INTENT = {"chat": "闲聊回复", "welcome": "欢迎语", "conversion": "转化引导"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A template filled in; ``kind`` is what its text does."""
+
+    slug: str
+    text: str
+    kind: ReplyKind
 
 
 def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
@@ -58,7 +82,7 @@ def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOp
     started = time.monotonic()
     request = {"text": text, "kind": options.kind, "intent": options.intent, "topic": options.topic}
     try:
-        choice = next(_usable(persona, options), None)
+        choice = next(_choices(persona, text, options), None)
     except Exception as error:
         logger.exception("local_reply_failed")
         _note(chain, "reply", persona, started, request, {}, error)
@@ -68,10 +92,10 @@ def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOp
     return _result(chain, persona, choice.text, choice.kind, choice.slug or None)
 
 
-def hints(persona: PersonaSnapshot, options: GenerateOptions) -> list[str]:
+def hints(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> list[str]:
     """Return what the local model would say, as reference for a remote one; best first."""
-    fitting = [choice.text for choice in _usable(persona, options) if choice.kind == options.kind]
-    return fitting[: options.max_hints]
+    fitting = (choice.text for choice in _choices(persona, text, options) if choice.kind == options.kind)
+    return list(itertools.islice(fitting, options.max_hints))
 
 
 def report(chain: Chain, persona: PersonaSnapshot, data: Any, options: ReportOptions) -> GenerateReportResult:
@@ -82,19 +106,47 @@ def report(chain: Chain, persona: PersonaSnapshot, data: Any, options: ReportOpt
     return GenerateReportResult(text, PROVIDER, attempts=chain.attempts)
 
 
-def _usable(persona: PersonaSnapshot, options: GenerateOptions) -> Iterator[Choice]:
-    for choice in choices(
-        templates(),
-        kind=options.kind,
-        topic=options.topic,
-        intent=options.intent,
-        persona_type=persona.role_type,
-        is_private=not options.is_group,
-        values=options.values,
-        seed=options.seed,
-    ):
-        if not answer_problem(choice.text):
-            yield choice
+def _choices(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> Iterator[Choice]:
+    """Yield what may be said, best first: of each group of templates in turn, until all are used up."""
+    for kind, topic, candidates in _groups(options):
+        while candidates:
+            chosen = choose_template(
+                candidates,
+                options.intent,
+                topic,
+                persona.role_type,
+                options.seed,
+                text=text,
+                known=[name for name, value in options.values.items() if value.strip()],
+                private=not options.is_group,
+            )
+            if chosen is None:
+                break
+            candidates = [candidate for candidate in candidates if candidate is not chosen.template]
+            said = render(chosen.body, options.values)
+            if not answer_problem(said):
+                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind))
+
+
+def _groups(options: GenerateOptions) -> Iterator[tuple[ReplyKind, str | None, list[TemplateSnapshot]]]:
+    """The templates to choose from, as what, and under which category; the next group when one has nothing."""
+    known = templates()
+    answers = [t for t in known if not t.slug.startswith((ASK_BACK, ASK_FOR_TEXT))]
+    if options.kind == "answer":
+        yield "answer", options.topic or CATEGORY_OF_INTENT.get(options.intent), answers
+        yield "answer", None, answers
+    elif options.kind == "hand_over":
+        wanted = options.topic if options.topic in HANDING_OVER else None
+        yield "hand_over", wanted or (CALM_CATEGORY if options.intent == "risk" else HUMAN_CATEGORY), answers
+    else:
+        prefix = ASK_BACK if options.kind == "ask_back" else ASK_FOR_TEXT
+        yield options.kind, FALLBACK_CATEGORY, [t for t in known if t.slug.startswith(prefix)]
+    yield "hand_over", HUMAN_CATEGORY, answers
+
+
+def _kind(template: TemplateSnapshot, wanted: ReplyKind) -> ReplyKind:
+    """An answer of a category that passes on to a colleague does just that, whatever was asked for."""
+    return "hand_over" if wanted == "answer" and template.category in HANDING_OVER else wanted
 
 
 def _result(

@@ -120,7 +120,7 @@ class AIService:
             messages,
             kind=options.kind,
             facts=options.values,
-            hints=local_model.hints(persona, options),
+            hints=local_model.hints(persona, messages[-1].content, options),
             instructions=options.instructions,
         )
         request = ChatRequest(prompt, persona.temperature, persona.max_tokens, timeout=options.deadline_s)

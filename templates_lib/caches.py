@@ -14,11 +14,12 @@ __all__ = ["TemplateSnapshot", "clear", "templates"]
 
 @dataclass(frozen=True, slots=True)
 class TemplateSnapshot:
-    """A template's row; ``topic`` is its category's name. An empty ``persona_type`` suits every persona."""
+    """A template's row; ``category`` is the name that lines' topics are given. Shaped like ``library.Template``."""
 
     slug: str
-    topic: str
+    category: str
     name: str
+    description: str
     body: str
     private_body: str
     variants: tuple[str, ...]
@@ -45,8 +46,9 @@ def _load() -> tuple[TemplateSnapshot, ...]:
 def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
     return TemplateSnapshot(
         slug=row.slug,
-        topic=row.category.name,
+        category=row.category.name,
         name=row.name,
+        description=row.description,
         body=row.body,
         private_body=row.private_body,
         variants=tuple(row.variants),

@@ -1,6 +1,6 @@
 """What was meant, by rules: evidence is added up per topic, weighed, and turned into a confidence.
 
-1. All phrases and patterns of all rules are searched at once (one RE2 set, linear in the line's length).
+1. All phrases and patterns of all rules are searched at once, in time linear in the line's length.
 2. Rules that speak for the same topic (or, without one, for the same intent) add their weights. A line that
    asks or demands something counts more; everyday talk counts less.
 3. Intents have ranks: a threat is a threat even when it names a refund; a greeting is a greeting only when
@@ -14,10 +14,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import re2
-
 from personas.local.normalise import normalise
-from personas.local.rules import Rule, phrase_pattern
+from personas.local.phrases import PatternSet, PhraseSet
+from personas.local.rules import Rule
 
 __all__ = ["UNCLEAR", "Recogniser", "Recognition"]
 
@@ -30,7 +29,7 @@ RANK_OF_OTHERS = 3  # intents that operators add
 STEEPNESS = 1.9  # evidence 1.0 -> score 0.85
 ENOUGH = 0.5  # score from which a line is answered
 ASKING_BONUS = 1.25
-TALK_DAMPING = 0.6
+TALK_DAMPING = {True: 0.6, False: 0.85}  # of a line that asks, that does not
 REPEAT_BONUS = 0.2
 TIE = 0.02
 EXPLAINS = 0.5  # weight from which a rule explains a line
@@ -40,10 +39,8 @@ CALIBRATION = ((0.0, 0.0), (0.5, 0.7), (0.7, 0.82), (0.85, 0.92), (1.0, 0.99))
 
 ASKING = (
     r"\?|吗|怎么|什么|哪|多少|几[天点号个种款折块钱时件年月岁次人级米分]|多久|多长|多大|请问|请教|问下|问一下|能不能|可不可以|可以不|能否|是否|有没有|是不是"
-    r"|[^对]不$|没$|呢$|不呢$|谁|帮|麻烦|求|我想|我要|想要|需要|给我|发我|跟我|你们|你家|客服|老板|亲"
+    r"|[^对]不$|没$|呢$|不呢$|谁|帮我|帮忙|帮[查看弄下个帮催改]|能帮|麻烦|求|我想|我要|想要|需要|给我|发我|跟我|你们|你家|客服|老板|亲"
 )
-
-SET_MEMORY_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +55,10 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class _Needle:
-    """One phrase, pattern or exclude of a rule, as the set searches it."""
+    """One phrase, pattern or exclude, and the rule that wants it."""
 
     rule: Rule
     source: str
-    pattern: str
     excludes: bool = False
 
 
@@ -104,52 +100,37 @@ class Recogniser:
     """Searches lines by a fixed set of rules; build a new one when the rules change."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._needles = [needle for rule in rules if rule.active for needle in _needles(rule)]
-        self._asking = len(self._needles)
-        self._set = _compile([*(needle.pattern for needle in self._needles), ASKING])
+        active = [rule for rule in rules if rule.active]
+        self._phrases = [_Needle(rule, phrase) for rule in active for phrase in rule.phrases]
+        self._phrases += [_Needle(rule, phrase, excludes=True) for rule in active for phrase in rule.excludes]
+        self._patterns = [_Needle(rule, pattern) for rule in active for pattern in rule.patterns]
+        self._phrase_set = PhraseSet(needle.source for needle in self._phrases)
+        self._pattern_set = PatternSet([*(needle.source for needle in self._patterns), ASKING])
 
     def recognise(self, text: str) -> Recognition:
         """Tell intent, topic, confidence and why; any text is fine, an empty one is unclear."""
         line = normalise(text)
-        hits = set(self._set.Match(line) or ()) if line else set()
-        asked = self._asking in hits
-        candidates = self._candidates(line, sorted(hits - {self._asking}))
+        patterns = self._pattern_set.search(line)
+        asked = len(self._patterns) in patterns
+        needles = [self._phrases[number] for number in self._phrase_set.search(line)]
+        needles += [self._patterns[number] for number in patterns if number < len(self._patterns)]
+        candidates = _gather(needles)
         _score(candidates, asked=asked)
         return _decide(candidates)
 
-    def _candidates(self, line: str, hits: list[int]) -> list[_Candidate]:
-        needles = [self._needles[index] for index in hits]
-        excluded = {needle.rule.slug for needle in needles if needle.excludes}
-        by_rule: dict[str, list[_Needle]] = {}
-        for needle in needles:
-            if needle.rule.slug not in excluded:
-                by_rule.setdefault(needle.rule.slug, []).append(needle)
-        candidates: dict[str, _Candidate] = {}
-        for found in by_rule.values():
-            rule = found[0].rule
-            candidate = candidates.setdefault(rule.topic or rule.intent, _Candidate(rule.topic))
-            candidate.add(rule, found)
-        return [candidate for candidate in candidates.values() if candidate.evidence > 0]
 
-
-def _needles(rule: Rule) -> Iterable[_Needle]:
-    for phrase in rule.phrases:
-        yield _Needle(rule, phrase, phrase_pattern(phrase))
-    for pattern in rule.patterns:
-        yield _Needle(rule, pattern, pattern)
-    for phrase in rule.excludes:
-        yield _Needle(rule, phrase, phrase_pattern(phrase), excludes=True)
-
-
-def _compile(patterns: Sequence[str]) -> re2.Set:
-    options = re2.Options()
-    options.max_mem = SET_MEMORY_BYTES
-    options.log_errors = False
-    searched = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        searched.Add(pattern)
-    searched.Compile()
-    return searched
+def _gather(needles: Sequence[_Needle]) -> list[_Candidate]:
+    """Add up what was found, rule by rule; a rule with an exclude in the line says nothing."""
+    excluded = {needle.rule.slug for needle in needles if needle.excludes}
+    by_rule: dict[str, list[_Needle]] = {}
+    for needle in needles:
+        if needle.rule.slug not in excluded:
+            by_rule.setdefault(needle.rule.slug, []).append(needle)
+    candidates: dict[str, _Candidate] = {}
+    for found in by_rule.values():
+        rule = found[0].rule
+        candidates.setdefault(rule.topic or rule.intent, _Candidate(rule.topic)).add(rule, found)
+    return [candidate for candidate in candidates.values() if candidate.evidence > 0]
 
 
 def _score(candidates: Iterable[_Candidate], *, asked: bool) -> None:
@@ -157,7 +138,7 @@ def _score(candidates: Iterable[_Candidate], *, asked: bool) -> None:
     for candidate in candidates:
         evidence = candidate.evidence
         if candidate.rank in (RANK["service"], RANK["help"]):
-            evidence *= (ASKING_BONUS if asked else 1.0) * (1 - TALK_DAMPING * talk)
+            evidence *= (ASKING_BONUS if asked else 1.0) * (1 - TALK_DAMPING[asked] * talk)
         candidate.score = _saturate(evidence)
 
 

@@ -1,125 +1,122 @@
-"""Which template answers: by topic, intent and persona type, the same one for the same line. Pure."""
+"""Choosing what to say without a model: one template of the recognised topic, the same one on every replay."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from personas.types import ReplyKind
-from templates_lib.render import MissingVariablesError, render
+from personas.local.normalise import normalise
+from templates_lib.render import variables_of
 
-__all__ = ["GENERAL", "HUMAN", "Choice", "Template", "choices"]
+__all__ = ["FALLBACK_CATEGORY", "Candidate", "Chosen", "choose_template"]
 
-#: Categories that answer when nothing fits better.
-GENERAL = "通用回复"
-HUMAN = "转人工"
+#: Where answers come from when a line has no topic.
+FALLBACK_CATEGORY = "通用回复"
 
-#: Slugs of the templates that ask what was meant start with these.
-ASK_BACK = "ask-back"
-ASK_FOR_TEXT = "ask-for-text"
+#: A category's general answer (``…-general``) beats its siblings unless they share this much with the line.
+_GENERAL_FIT = 0.5
+_GENERAL = "-general"
 
-#: The category that answers a line of this intent when it names no topic of its own.
-TOPIC_OF_INTENT = {
-    "chat": "闲聊回复",
-    "welcome": "欢迎语",
-    "conversion": "转化引导",
-    "risk": "风险提示",
-    "help": GENERAL,
-    "unclear": GENERAL,
-}
+_FUNCTION_WORDS = re.compile(
+    "为什么|怎么办|怎么|什么|能不能|可不可以|可以|请问|一下|一个|这个|那个|你们|我们|[我你他她它的了吗呢吧啊呀嘛这那就都也还能想要会个?]"
+)
 
 
-class Template(Protocol):
-    """What is needed of a template; ``topic`` is its category's name."""
+class Candidate(Protocol):
+    """What is looked at; ``templates_lib.library.Template`` has this shape."""
 
     @property
     def slug(self) -> str: ...
     @property
-    def topic(self) -> str: ...
+    def category(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def intents(self) -> Sequence[str]: ...
+    @property
+    def persona_type(self) -> str: ...
     @property
     def body(self) -> str: ...
     @property
     def private_body(self) -> str: ...
     @property
     def variants(self) -> Sequence[str]: ...
-    @property
-    def persona_type(self) -> str: ...
-    @property
-    def intents(self) -> Sequence[str]: ...
+
+
+CandidateT = TypeVar("CandidateT", bound=Candidate)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A template filled in; ``kind`` is what its text does."""
+class Chosen(Generic[CandidateT]):
+    """The template and the wording to render; ``body`` still holds its variables."""
 
-    slug: str
-    text: str
-    kind: ReplyKind
+    template: CandidateT
+    body: str
 
 
-def choices(
-    templates: Sequence[Template],
-    *,
-    kind: ReplyKind,
-    topic: str | None,
+def choose_template(
+    candidates: Iterable[CandidateT],
     intent: str,
+    topic: str | None,
     persona_type: str,
-    is_private: bool,
-    values: Mapping[str, str],
     seed: str,
-) -> Iterator[Choice]:
-    """Yield what may be said, best first. Templates whose values are not known are passed over."""
-    for step_kind, candidates in _steps(templates, kind, topic, intent):
-        ranked = sorted(candidates, key=lambda t: (-_fit(t, intent, persona_type), _shuffle(seed, t.slug)))
-        for template in ranked:
-            for text in _texts(template, is_private=is_private, seed=seed):
-                try:
-                    yield Choice(template.slug, render(text, values), step_kind)
-                except MissingVariablesError:
-                    continue
+    *,
+    text: str = "",
+    known: Collection[str] = (),
+    private: bool = False,
+) -> Chosen[CandidateT] | None:
+    """Choose the answer to a line, or None when no candidate may be used.
+
+    Only templates of the topic (without one: of :data:`FALLBACK_CATEGORY`) that serve the intent and have a
+    wording whose variables are all in ``known`` take part. They are ranked by how much of the customer's
+    ``text`` their name and description share, then by persona type. What is still equal, and the wording,
+    is drawn by ``seed`` (the message's id), so that a replayed run says the same.
+    """
+    usable = [c for c in candidates if _serves(c, intent, topic) and _wordings(c, known, private=private)]
+    if not usable:
+        return None
+    fits = _fits(usable, text)
+    best = max(
+        usable,
+        key=lambda c: (fits[c.slug], c.persona_type == persona_type, not c.persona_type, _draw(seed, c.slug)),
+    )
+    wordings = _wordings(best, known, private=private)
+    return Chosen(best, max(wordings, key=lambda wording: _draw(seed, wording)))
 
 
-def _steps(
-    templates: Sequence[Template], kind: ReplyKind, topic: str | None, intent: str
-) -> Iterator[tuple[ReplyKind, list[Template]]]:
-    """The groups of templates to look through, one after the other."""
-
-    def of(category: str) -> list[Template]:
-        return [t for t in templates if t.topic == category]
-
-    if kind == "answer":
-        wanted = topic or TOPIC_OF_INTENT.get(intent, GENERAL)
-        yield "answer", [t for t in of(wanted) if not _asks(t)]
-    elif kind in ("ask_back", "ask_for_text"):
-        prefix = ASK_BACK if kind == "ask_back" else ASK_FOR_TEXT
-        yield kind, [t for t in of(GENERAL) if t.slug.startswith(prefix)]
-    elif topic or intent in TOPIC_OF_INTENT:
-        yield "hand_over", [t for t in of(topic or TOPIC_OF_INTENT[intent]) if intent in t.intents]
-    yield "hand_over", of(HUMAN)
-    yield "ask_back", [t for t in of(GENERAL) if t.slug.startswith(ASK_BACK)]
+def _serves(candidate: Candidate, intent: str, topic: str | None) -> bool:
+    if candidate.category != (topic or FALLBACK_CATEGORY):
+        return False
+    # With a topic the category says enough: a persona may answer a chat line of a service topic.
+    return topic is not None or not candidate.intents or intent in candidate.intents
 
 
-def _asks(template: Template) -> bool:
-    return template.slug.startswith((ASK_BACK, ASK_FOR_TEXT))
+def _wordings(candidate: Candidate, known: Collection[str], *, private: bool) -> list[str]:
+    texts = [candidate.private_body] if private and candidate.private_body else []
+    texts = texts or [candidate.body, *candidate.variants]
+    return [text for text in texts if set(variables_of(text)) <= set(known)]
 
 
-def _fit(template: Template, intent: str, persona_type: str) -> int:
-    """Rank: written for this persona beats written for all beats written for another; so with intents."""
-    persona = 2 if template.persona_type == persona_type else 1 if not template.persona_type else 0
-    meant = 2 if intent in template.intents else 1 if not template.intents else 0
-    return 3 * meant + persona
+def _fits(candidates: Sequence[Candidate], text: str) -> dict[str, float]:
+    """How much of the line each candidate's name and description share; a pair that many share counts less."""
+    pairs = _pairs(text)
+    shared = {c.slug: pairs & _pairs(f"{c.name} {c.description}") for c in candidates}
+    common = Counter(pair for found in shared.values() for pair in found)
+    fits = {slug: sum(1 / common[pair] for pair in found) for slug, found in shared.items()}
+    return {slug: max(fit, _GENERAL_FIT) if slug.endswith(_GENERAL) else fit for slug, fit in fits.items()}
 
 
-def _texts(template: Template, *, is_private: bool, seed: str) -> list[str]:
-    """The template's wordings, starting with the one that this line's seed picks."""
-    if is_private and template.private_body:
-        return [template.private_body, template.body]
-    texts = [template.body, *template.variants]
-    first = _shuffle(seed, template.slug) % len(texts)
-    return texts[first:] + texts[:first]
+def _pairs(text: str) -> set[str]:
+    """Neighbouring characters, the smallest words of Chinese, without words that any question has."""
+    line = _FUNCTION_WORDS.sub(" ", normalise(text, join=True))
+    return {line[i : i + 2] for i in range(len(line) - 1) if " " not in line[i : i + 2]}
 
 
-def _shuffle(seed: str, slug: str) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{slug}".encode(), digest_size=8).digest(), "big")
+def _draw(seed: str, name: str) -> bytes:
+    return hashlib.blake2b(f"{seed}\x00{name}".encode(), digest_size=8).digest()

@@ -1,14 +1,12 @@
 """Rules of the local model: rows that operators edit, one intent and topic each.
 
-A phrase is plain Chinese with two signs: ``*`` stands for at most eight characters (``怎么*退款``), ``+``
-joins parts that must all occur, in any order (``快递+没到``). What phrases cannot say is a pattern in RE2
-syntax, which runs in linear time whatever a customer types. Phrases are brought to the normal form of
+Phrases (see :mod:`personas.local.phrases`) say most of it; what they cannot say is a pattern in RE2 syntax,
+which runs in linear time whatever a customer types. Phrases are brought to the normal form of
 :mod:`personas.local.normalise`; patterns are matched against lines in that form.
 """
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +14,11 @@ import re2
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from personas.local.normalise import normalise
+from personas.local.phrases import parse_phrase
 
-__all__ = ["RULES_FOLDER", "Rule", "RuleError", "load_rules", "phrase_pattern"]
+__all__ = ["RULES_FOLDER", "Rule", "RuleError", "load_rules"]
 
 RULES_FOLDER = Path(__file__).resolve().parent.parent / "data" / "rules"
-
-_GAP = ".{0,8}"
-_MOST_PARTS = 3  # a phrase of n joined parts becomes n! orders
 
 Phrase = Annotated[str, Field(min_length=1, max_length=80)]
 Pattern = Annotated[str, Field(min_length=1, max_length=300)]
@@ -57,7 +52,7 @@ class Rule(BaseModel):
     @classmethod
     def _readable(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
         for phrase in phrases:
-            phrase_pattern(phrase)
+            parse_phrase(phrase)
         return phrases
 
     @field_validator("patterns")
@@ -72,21 +67,6 @@ class Rule(BaseModel):
         if not self.phrases and not self.patterns:
             raise ValueError("a rule needs at least one phrase or pattern")
         return self
-
-
-def phrase_pattern(phrase: str) -> str:
-    """Translate a phrase into RE2 syntax; raises ValueError when nothing is left to search for."""
-    parts = [_ordered(part) for part in phrase.split("+")]
-    if not all(parts):
-        raise ValueError(f"nothing to search for in phrase {phrase!r}")
-    if len(parts) > _MOST_PARTS:
-        raise ValueError(f"at most {_MOST_PARTS} parts may be joined by + in phrase {phrase!r}")
-    return "|".join(".*".join(order) for order in itertools.permutations(parts))
-
-
-def _ordered(part: str) -> str:
-    pieces = [normalise(piece, join=True) for piece in part.split("*")]
-    return _GAP.join(re2.escape(piece) for piece in pieces) if all(pieces) else ""
 
 
 def _check_pattern(pattern: str) -> None:
