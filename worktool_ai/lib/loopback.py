@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -224,7 +224,9 @@ def run(app: LoopbackApp, port: int, announce: Callable[[str], None]) -> None:
     refuse_production()
     listener = _listen(port)
     announce(_address(listener))
-    _server(app).run(sockets=[listener])
+    # uvicorn stops in order on Ctrl-C and then raises it again
+    with suppress(KeyboardInterrupt):
+        _server(app).run(sockets=[listener])
 
 
 @contextmanager
