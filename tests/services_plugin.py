@@ -71,9 +71,7 @@ def pytest_load_initial_conftests() -> Iterator[None]:
             os.environ[name] = f"{os.environ[name].rpartition('/')[0]}/{number}"
     try:
         yield
-    except (
-        BaseException
-    ):  # settings that do not load, or a wrong option: pytest_unconfigure is not called then
+    except BaseException:  # settings that do not load, or a wrong option: pytest_unconfigure is not called then
         _stop_servers()
         raise
 

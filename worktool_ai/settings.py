@@ -189,6 +189,12 @@ WORKTOOL_TIMEOUT_S = env.float("WORKTOOL_TIMEOUT_S", 10.0)
 #: Partitions of the inbound stream. Raising it needs an empty stream: the robot and room decide the partition.
 INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
 
+# -- first start: the login and the demo robot that `make run` generates for a data folder -----------------------------
+ADMIN_USER = env.str("ADMIN_USER", "admin")
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
+DEMO_ROBOT_ID = env.str("DEMO_ROBOT_ID", "")
+DEMO_CALLBACK_KEY = env.str("DEMO_CALLBACK_KEY", "")
+
 # -- engine ------------------------------------------------------------------------------------------------------------
 #: Seconds that a worker owns a conversation without renewing. Renewal is every third of it.
 LEASE_S = env.float("LEASE_S", 9.0)

@@ -64,7 +64,8 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
         Program("relay", (*manage, "relay_events"), stage=3, grace_s=8),
     ]
     if simulator_port is not None:
-        simulator = (*manage, "worktool_simulator", "--port", str(simulator_port))
+        # without Django: it stands in for a foreign platform and is up before our own processes
+        simulator = (sys.executable, "-m", "robots.simulator", "--port", str(simulator_port))
         programs.insert(1, Program("simulator", simulator, stage=1, grace_s=3))
     return programs
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
+from urllib.parse import urlencode
 
 from worktool_ai.supervisor.children import Child, Program, programs_of, stop_all
 from worktool_ai.supervisor.embedded import EmbeddedServers
@@ -119,6 +120,7 @@ class Supervisor:
         ours = {"PORT": str(port), "PUBLIC_URL": self.options.public_url or url}
         if simulator_url:
             ours |= {"SIMULATOR_PORT": str(simulator), "WORKTOOL_BASE_URL": simulator_url}
+            ours["SIMULATOR_ROBOTS"] = self.environment.get("SIMULATOR_ROBOTS") or self._demo_robot(url)
         self.public = {name: value for name, value in ours.items() if name.endswith("_URL")}
         self.child_environment = process_environment(
             self.layout, self.servers.credentials, self.environment, {**self.stores, **ours}
@@ -134,6 +136,12 @@ class Supervisor:
             for program in self.table(listening.fileno(), simulator, self.options, self.layout)
             for number in range(1, program.copies + 1)
         ]
+
+    def _demo_robot(self, url: str) -> str:
+        """Return what connects the demo robot's phone to our door: ``robotId=address``."""
+        robot_id, key = self.servers.credentials.robot_id, self.servers.credentials.callback_key
+        query = urlencode({"robotId": robot_id, "key": key})
+        return f"{robot_id}={url}/api/worktool/callback/{{event}}?{query}"
 
     def _run_prepare(self) -> None:
         """Migrate and seed in one short-lived process; gives up early when told to stop."""
