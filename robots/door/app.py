@@ -31,6 +31,7 @@ logger = get_logger(__name__)
 PREFIX = "/api/worktool/callback/"
 #: The platform drops a request that is not answered within 3 s.
 DEADLINE_S = 2.5
+MAX_QUERY = 2048
 
 _KINDS = frozenset(CallbackKind.values)
 
@@ -113,7 +114,7 @@ class Door:
         except KeysUnknown:
             return request.end(503, "keys_unknown")
         robot = self._keys.find(request.route.robot_id, request.route.key)
-        if robot is None or request.route.kind not in _KINDS:
+        if robot is None or not request.route.kind:
             return request.end(403, "robot_or_key")
         request.robot = robot.slug
         try:
@@ -189,15 +190,13 @@ class Door:
 
 
 def _route(scope: Scope) -> _Route:
-    parts = scope["path"].removeprefix(PREFIX).strip("/").split("/")
-    if len(parts) == 2:
-        return _Route(parts[1], None, parts[0])
-    query = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=50) if _sane(scope) else {}
-    return _Route(parts[0] if len(parts) == 1 else "", _first(query, "robotId") or "", _first(query, "key"))
-
-
-def _sane(scope: Scope) -> bool:
-    return scope["query_string"].count(b"&") < 50
+    """Read ``<kind>?robotId=&key=`` or ``<key>/<kind>``. An unknown kind is empty: it may be a misplaced key."""
+    *token, kind = scope["path"].removeprefix(PREFIX).strip("/").split("/")
+    kind = kind if kind in _KINDS else ""
+    if token:
+        return _Route(kind, None, "/".join(token))
+    query = parse_qs(scope["query_string"][:MAX_QUERY].decode("utf-8", "replace"))
+    return _Route(kind, _first(query, "robotId"), _first(query, "key"))
 
 
 def _first(query: dict[str, list[str]], name: str) -> str:

@@ -83,7 +83,7 @@ class BatchWriter(Generic[T]):
 
     def _take(self, most: int) -> list[tuple[T, asyncio.Future[None]]]:
         """Take items whose caller still waits."""
-        batch = []
+        batch: list[tuple[T, asyncio.Future[None]]] = []
         while self._waiting and len(batch) < most:
             item, future = self._waiting.popleft()
             if not future.done():

@@ -36,7 +36,7 @@ _LOOKED_AT = 64 * 1024
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\\]{200,}")
 _PHONE = re.compile(r"(?<!\d)(1[3-9]\d)[ -]?\d{4}[ -]?(\d{4})(?!\d)")
 _NAMED_SECRET = re.compile(
-    r'("?(?:robot_?id|robot_?key|key|token|secret|password)"?\s*[:=]\s*"?)[^"&,\s}]+', re.IGNORECASE
+    r'((?<![a-z])"?(?:robot_?id|robot_?key|key|token|secret|password)"?\s*[:=]\s*"?)[^"&,\s}]+', re.IGNORECASE
 )
 
 

@@ -124,9 +124,8 @@ async def durability_problems(client: Any) -> list[str]:
     wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
     found = await client.config_get(*wanted)
     actual = {_text(name): _text(value) for name, value in found.items()}
-    return [
-        f"{name} is {actual.get(name, '?')}, not {value}" for name, value in wanted.items() if actual.get(name) != value
-    ]
+    wrong = {name: actual.get(name, "?") for name, value in wanted.items() if actual.get(name) != value}
+    return [f"{name} is {value}, not {wanted[name]}" for name, value in wrong.items()]
 
 
 def _text(value: bytes | str) -> str:
