@@ -229,7 +229,7 @@ def ask(facts: dict[str, Any]) -> tuple[str, float]:
 
 def files_of(allowed: list[Path]) -> set[Path]:
     """Return the files of the watched folders, without those below an allowed one."""
-    found = set()
+    found: set[Path] = set()
     for top in WATCHED:
         for folder, names, files in os.walk(top):
             names[:] = [name for name in names if Path(folder, name) not in allowed]
@@ -288,7 +288,7 @@ def check_files(clone: Path, environment: dict[str, str], before: set[Path], ser
 
 
 def make(clone: Path, environment: dict[str, str], account: Account, verb: str, seconds: float) -> str:
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         ["make", verb],
         cwd=clone,
         env=environment,

@@ -22,6 +22,7 @@ __all__ = ["Child", "Program", "programs_of", "stop_all"]
 
 #: A child that lived at least this long died by accident, and is started again at once.
 SETTLED_S = 10.0
+DRAIN_S = 1.0
 FIRST_DELAY_S = 0.1
 #: The first deaths in a row cost at most 1 s each; a program that cannot start at all is tried every 5 s.
 LADDER_S = (FIRST_DELAY_S, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 2.0, 5.0)
@@ -80,6 +81,7 @@ class Child:
         self.log = log
         self.identity: Identity | None = None
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._started = 0.0
         self._deaths = 0
         self._due = 0.0
@@ -102,7 +104,8 @@ class Child:
         self._process, self._started, self._due = process, time.monotonic(), 0.0
         self.identity = identify(process.pid)
         if process.stdout is not None:
-            threading.Thread(target=self._relay, args=(process.stdout,), daemon=True).start()
+            self._reader = threading.Thread(target=self._relay, args=(process.stdout,), daemon=True)
+            self._reader.start()
 
     def _relay(self, stream: IO[str]) -> None:
         with suppress(ValueError), stream:  # closed under us while stopping
@@ -132,6 +135,7 @@ class Child:
                 self.signal(signal.SIGTERM)
                 self.wait(time.monotonic() + self.program.grace_s)
                 return None
+        self._drain()
         return self._process.returncode if self._process is not None else None
 
     def is_due(self) -> bool:
@@ -153,6 +157,12 @@ class Child:
             self.log.say(f"{self.name} did not stop in time: killed")
             self.signal(signal.SIGKILL)
             self._process.wait(5)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Give its last lines the time to reach the log."""
+        if self._reader is not None:
+            self._reader.join(DRAIN_S)
 
 
 def _how(status: int) -> str:
