@@ -5,13 +5,13 @@ from __future__ import annotations
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from robots import outbox, outbox_claim, reconcile, results
+from robots import connecting, outbox, outbox_claim, reconcile, results
 from robots.models import Command, CommandState
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["drain_outbox", "poll_outbox", "reconcile_commands", "ring_outbox"]
+__all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands", "ring_outbox"]
 
 logger = get_logger(__name__)
 
@@ -47,3 +47,8 @@ def poll_outbox() -> None:
 def reconcile_commands() -> None:
     reconcile.run()
     outbox.drain(ring_outbox)
+
+
+@shared_task(name="robots.connect_pending", ignore_result=True)
+def connect_pending() -> None:
+    connecting.connect_demo_robots()

@@ -13,6 +13,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from robots.client.errors import NotSent, Rejected, Throttled, Unknown
+from worktool_ai.lib.http import read_whole, tls_context
 
 if TYPE_CHECKING:
     from urllib3._base_connection import BaseHTTPConnection
@@ -69,8 +70,11 @@ class Transport:
 
     def __init__(self, base_url: str, timeout_s: float) -> None:
         self._base_url = base_url
+        self._timeout_s = timeout_s
         self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), total=timeout_s)
-        self._pools = urllib3.PoolManager(num_pools=4, maxsize=100, block=False, retries=False)
+        self._pools = urllib3.PoolManager(
+            num_pools=4, maxsize=100, block=False, retries=False, ssl_context=tls_context()
+        )
         self._pools.pool_classes_by_scheme = {"http": _Fresh, "https": _FreshTls}
 
     def get(self, path: str, query: Mapping[str, str | int]) -> Json:
@@ -105,10 +109,7 @@ class Transport:
             retries=False,
             preload_content=False,
         )
-        try:
-            return answer.status, answer.read(MAX_ANSWER_BYTES)
-        finally:
-            answer.release_conn()
+        return answer.status, read_whole(answer, MAX_ANSWER_BYTES, time.monotonic() + self._timeout_s)
 
 
 def _failure(body: _Body | None, kind: str) -> NotSent | Unknown:

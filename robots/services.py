@@ -1,0 +1,134 @@
+"""What people (and set-up) change about robots and conversations: one function per change, atomic and audited."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+
+from robots import caches
+from robots.models import Conversation, Mode, Owner, Robot, RobotGroup
+from worktool_ai.accounts import audit
+from worktool_ai.accounts.models import ApiKey, User
+from worktool_ai.lib import clock
+from worktool_ai.lib.crypto import fingerprint, mask
+
+__all__ = [
+    "callback_url",
+    "create_robot",
+    "give_back",
+    "new_callback_key",
+    "rotate_callback_key",
+    "set_mode",
+    "set_platform_id",
+    "take_over",
+]
+
+#: Who makes a change: a person, an API key, or the name of a process.
+Actor = User | ApiKey | str
+
+#: A rotated key stays valid so long, because the platform keeps posting to the old address until it is bound anew.
+OLD_KEY_VALID = timedelta(hours=24)
+
+
+def create_robot(
+    *,
+    slug: str,
+    name: str,
+    robot_id: str,
+    actor: Actor,
+    robot_key: str = "",
+    callback_key: str = "",
+    mode: str = Mode.SHADOW,
+    group: RobotGroup | None = None,
+    request: HttpRequest | None = None,
+    **fields: Any,
+) -> Robot:
+    """Add a robot, drafting only unless told otherwise. ``robot_id`` is the platform's; the callback key is minted if
+    none is given.
+    """
+    robot = Robot(slug=slug, name=name, robot_key=robot_key, mode=mode, group=group, **fields)
+    set_platform_id(robot, robot_id)
+    _set_callback_key(robot, callback_key or new_callback_key())
+    with transaction.atomic():
+        robot.save(force_insert=True)
+        audit.record(actor, "robot.add", robot, {}, {"slug": slug, "name": name, "mode": mode}, request)
+    caches.forget()
+    return robot
+
+
+def set_platform_id(robot: Robot, robot_id: str) -> None:
+    """Set the platform's id and the digest by which the door finds the robot; the caller saves."""
+    robot.robot_id = robot_id
+    robot.robot_id_digest = fingerprint(robot_id)
+
+
+def new_callback_key() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def rotate_callback_key(robot: Robot, actor: Actor, request: HttpRequest | None = None) -> Robot:
+    """Give a robot a new callback key; the old one works 24 h more. Bind the new address with ``connect_robot``."""
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
+        row.previous_key_digest = row.callback_key_digest
+        row.previous_key_until = clock.now() + OLD_KEY_VALID
+        _set_callback_key(row, new_callback_key())
+        row.save()
+        after = {"callback": mask(row.callback_key), "old_valid_until": row.previous_key_until}
+        audit.record(actor, "robot.rotate_key", row, {}, after, request)
+    caches.forget()
+    return row
+
+
+def _set_callback_key(robot: Robot, key: str) -> None:
+    robot.callback_key = key
+    robot.callback_key_digest = fingerprint(key)
+
+
+def set_mode(robot: Robot, mode: str, actor: Actor, request: HttpRequest | None = None) -> Robot:
+    """Set how far a robot acts on its own. Drafts that were written before stay drafts."""
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
+        before, row.mode = row.mode, Mode(mode)
+        if before != row.mode:
+            row.save(update_fields=["mode", "updated_at"])
+            audit.record(actor, "robot.set_mode", row, {"mode": before}, {"mode": row.mode}, request)
+    caches.forget()
+    return row
+
+
+def callback_url(robot: Robot, event: str) -> str:
+    """Return the address to which the platform posts an event (``message``, ``result``, …). It holds the key: a
+    credential.
+    """
+    return f"{settings.PUBLIC_URL}/api/worktool/callback/{robot.callback_key.reveal()}/{event}"
+
+
+def take_over(conversation_id: UUID, actor: Actor, request: HttpRequest | None = None) -> Conversation:
+    """Let a person answer from now on. What the robot still had queued for this conversation is withdrawn."""
+    return _change_owner(conversation_id, Owner.HUMAN, "conversation.take_over", actor, request)
+
+
+def give_back(conversation_id: UUID, actor: Actor, request: HttpRequest | None = None) -> Conversation:
+    """Let the robot answer again."""
+    return _change_owner(conversation_id, Owner.ROBOT, "conversation.give_back", actor, request)
+
+
+@transaction.atomic
+def _change_owner(
+    conversation_id: UUID, owner: Owner, action: str, actor: Actor, request: HttpRequest | None
+) -> Conversation:
+    """Every change raises the epoch: commands made under an older one are withdrawn when the outbox meets them."""
+    row = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation_id)
+    before = {"owner": row.owner, "owner_epoch": row.owner_epoch}
+    if row.owner != owner:
+        row.owner, row.owner_epoch = owner, row.owner_epoch + 1
+        row.save(update_fields=["owner", "owner_epoch"])
+        audit.record(actor, action, row, before, {"owner": owner, "owner_epoch": row.owner_epoch}, request)
+    return row
