@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 IN_VENV = .venv/bin/python
 BOOTSTRAP = @$(PYTHON) -m worktool_ai.bootstrap
 OURS = worktool_ai flows personas templates_lib alerts monitoring robots
-JS_TOOLS = $(firstword $(wildcard node_modules/@biomejs/cli-*/biome))
+JS_TOOLS = node_modules/@biomejs/cli-*/biome
 # mypy's Django plugin reads the settings; it needs no server, only values of the right shape
 SHAPES = ENVIRONMENT=test SECRET_KEY=lint ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	DATABASE_URL=postgres://lint@127.0.0.1/lint REDIS_URL=redis://127.0.0.1/0
@@ -48,7 +48,7 @@ clean-data: ## stop what runs on DATA_DIR and remove all its data
 
 audit: ## known vulnerabilities of the locked dependencies
 	$(BOOTSTRAP) dev
-	.venv/bin/pip-audit --require-hashes --disable-pip -r requirements/base.txt
+	.venv/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/base.txt
 
 lock: ## compile requirements/*.in anew; LOCK_FLAGS=--upgrade takes newer versions
 	$(BOOTSTRAP) base
