@@ -1,0 +1,112 @@
+"""Plants intents, rules, models, personas and the mapping of robot groups to personas."""
+
+from __future__ import annotations
+
+from personas import caches
+from personas.local.presets import PersonaPreset, load_intents, load_personas
+from personas.local.rules import Rule, load_rules
+from personas.models import AIModel, Capability, Intent, IntentRule, Persona, PersonaMapping
+from personas.providers import registry
+from templates_lib.models import TemplateCategory
+from worktool_ai.accounts.seeding import plant
+
+__all__ = ["LOCAL_MODEL_NAME", "seed"]
+
+LOCAL_MODEL_NAME = "本地模型"
+EXAMPLE_MODEL_NAME = "自定义模型（示例）"
+
+#: What rules and templates can do; pictures and voice they cannot.
+LOCAL_CAPABILITIES = [
+    capability.value
+    for capability in Capability
+    if capability not in (Capability.IMAGE_ANALYSIS, Capability.VOICE_PROCESSING)
+]
+
+
+def seed() -> int:
+    """Plant what was never planted here; returns how many rows that were. Categories must stand already."""
+    planted = _seed_intents() + _seed_rules() + _seed_models() + _seed_personas()
+    caches.clear()
+    return len(planted)
+
+
+def _seed_intents() -> list[str]:
+    rows = {
+        f"intent:{intent.key}": Intent(
+            key=intent.key,
+            name=intent.name,
+            description=intent.description,
+            needs_human=intent.needs_human,
+            order=intent.order,
+        )
+        for intent in load_intents()
+    }
+    return plant(rows)
+
+
+def _seed_rules() -> list[str]:
+    """Rules of an intent or topic that an operator deleted stay away with it."""
+    intents = set(Intent.objects.values_list("key", flat=True))
+    topics = {row.name: row for row in TemplateCategory.objects.all()}
+    usable = [r for r in load_rules() if r.intent in intents and (r.topic is None or r.topic in topics)]
+    return plant({f"rule:{r.slug}": _rule(r, topics[r.topic] if r.topic else None) for r in usable})
+
+
+def _rule(rule: Rule, topic: TemplateCategory | None) -> IntentRule:
+    return IntentRule(
+        slug=rule.slug,
+        intent_id=rule.intent,
+        topic=topic,
+        phrases=list(rule.phrases),
+        patterns=list(rule.patterns),
+        excludes=list(rule.excludes),
+        weight=rule.weight,
+        note=rule.note,
+        is_active=rule.active,
+    )
+
+
+def _seed_models() -> list[str]:
+    custom = registry.get("custom")
+    local = AIModel(
+        name=LOCAL_MODEL_NAME,
+        provider="local",
+        model_type="rules",
+        capabilities=LOCAL_CAPABILITIES,
+        is_active=True,
+        config=registry.get("local").Config().dump(),
+    )
+    example = AIModel(
+        name=EXAMPLE_MODEL_NAME,
+        provider="custom",
+        model_id="your-model",
+        capabilities=LOCAL_CAPABILITIES,
+        is_active=False,
+        api_endpoint="https://llm.example.com/v1",
+        config=custom.Config().dump(),
+    )
+    return plant({"model:local": local, "model:custom-example": example})
+
+
+def _seed_personas() -> list[str]:
+    presets = load_personas()
+    local = AIModel.objects.filter(name=LOCAL_MODEL_NAME).first()
+    mappings = {
+        f"persona-mapping:{m.word}": PersonaMapping(word=m.word, role_type=m.role_type) for m in presets.mappings
+    }
+    return plant({f"persona:{p.slug}": _persona(p, local) for p in presets.personas}) + plant(mappings)
+
+
+def _persona(preset: PersonaPreset, model: AIModel | None) -> Persona:
+    return Persona(
+        slug=preset.slug,
+        name=preset.name,
+        role_type=preset.role_type,
+        scenes=preset.scenes,
+        description=preset.description,
+        system_prompt=preset.system_prompt,
+        temperature=preset.temperature,
+        max_tokens=preset.max_tokens,
+        capabilities=list(preset.capabilities),
+        model=model,
+    )
