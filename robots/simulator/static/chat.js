@@ -6,12 +6,57 @@ const KIND_LABELS = { room: "群聊", private: "私聊" };
 const TEXT_TYPES = { 2: "图片", 3: "语音", 5: "视频", 9: "文件" };
 const SYSTEM_LINE = 10;
 const DIALECT = [
-  ["code", "成功码", [[200, "200"], [0, "0"]]],
-  ["atMe", "atMe", [["string", "字符串 \"true\""], ["bool", "布尔 true"], ["null", "恒为 null"]]],
-  ["messageId", "消息编号", [["unique", "每条唯一"], ["absent", "没有"], ["late", "稍后补发"], ["shared", "几条共用"]]],
-  ["body", "消息回调", [["json", "JSON"], ["form", "表单"]]],
-  ["failListOnSuccess", "成功也带 failList", [[false, "否"], [true, "是"]]],
-  ["resultFirst", "结果先于应答", [[false, "否"], [true, "是"]]],
+  [
+    "code",
+    "成功码",
+    [
+      [200, "200"],
+      [0, "0"],
+    ],
+  ],
+  [
+    "atMe",
+    "atMe",
+    [
+      ["string", '字符串 "true"'],
+      ["bool", "布尔 true"],
+      ["null", "恒为 null"],
+    ],
+  ],
+  [
+    "messageId",
+    "消息编号",
+    [
+      ["unique", "每条唯一"],
+      ["absent", "没有"],
+      ["late", "稍后补发"],
+      ["shared", "几条共用"],
+    ],
+  ],
+  [
+    "body",
+    "消息回调",
+    [
+      ["json", "JSON"],
+      ["form", "表单"],
+    ],
+  ],
+  [
+    "failListOnSuccess",
+    "成功也带 failList",
+    [
+      [false, "否"],
+      [true, "是"],
+    ],
+  ],
+  [
+    "resultFirst",
+    "结果先于应答",
+    [
+      [false, "否"],
+      [true, "是"],
+    ],
+  ],
 ];
 
 const byId = (id) => document.getElementById(id);
@@ -158,7 +203,8 @@ async function pollLines() {
   const query = new URLSearchParams({ room: chat.name, since: state.since });
   const { lines } = await control("GET", `transcript?${query}`);
   if (chat !== state.chat || lines.length === 0) return;
-  const recalled = state.since > 0 && lines.some((line) => line.from === "system" && line.textType === SYSTEM_LINE);
+  const recalled =
+    state.since > 0 && lines.some((line) => line.from === "system" && line.textType === SYSTEM_LINE);
   if (recalled) {
     openChat(chat);
     return;
@@ -228,7 +274,11 @@ function ledgerRow(entry) {
   row.append(
     element("span", "", entry.at.slice(11, 19)),
     element("span", "path", `${entry.path.split("/").pop()} ${what}`),
-    element("span", ok ? "" : "bad", entry.status === null ? "未应答" : String(ok ? entry.status : entry.code)),
+    element(
+      "span",
+      ok ? "" : "bad",
+      entry.status === null ? "未应答" : String(ok ? entry.status : entry.code),
+    ),
   );
   row.title = entry.path;
   return row;
@@ -278,7 +328,9 @@ function showFaults(faults) {
     const remove = element("button", "", "×");
     remove.type = "button";
     remove.setAttribute("aria-label", `去掉 ${parts[0]}`);
-    remove.addEventListener("click", () => guard(() => setFaults(state.faults.filter((_, at) => at !== index))));
+    remove.addEventListener("click", () =>
+      guard(() => setFaults(state.faults.filter((_, at) => at !== index))),
+    );
     item.append(remove);
     return item;
   });
