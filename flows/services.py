@@ -29,8 +29,9 @@ _RUNS = """
 INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges, recoveries,
                        error, created_at)
 SELECT id, conversation_id, message_id, %(version)s, 'queued', '', '', input, '{}', 0, '', %(now)s
-  FROM jsonb_to_recordset(%(rows)s::jsonb) WITH ORDINALITY
-    AS row(id uuid, conversation_id uuid, message_id uuid, input jsonb, position bigint)
+  FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb)
+                  AS (id uuid, conversation_id uuid, message_id uuid, input jsonb))
+       WITH ORDINALITY AS row(id, conversation_id, message_id, input, position)
  ORDER BY position
 """
 

@@ -1,0 +1,264 @@
+"""The inbound consumer: from the stream and the inbox to stored lines and queued runs, one transaction per batch.
+
+Infrastructure errors are retried for ever and count nothing: what was read stays pending until its transaction has
+committed. A batch that fails because of its data is retried line by line, and the bad one goes to the dead letters.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import redis
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
+from psycopg import errors
+
+from robots import hotpath
+from robots.hotpath import Settlement
+from robots.inbound import inbox
+from robots.inbound.ownership import Ownership
+from robots.inbound.reader import Entry, StreamReader
+from robots.inbound.store import StoredLine, store_batch
+from robots.models import DeadLetter, Reason, Robot
+from robots.models.inbound import CallbackKind
+from robots.stream import Callback, from_fields, partitions
+from worktool_ai.lib import clock, failpoints, heartbeats
+from worktool_ai.lib.ids import uuid7
+from worktool_ai.lib.logs import get_logger
+
+__all__ = ["Consumer"]
+
+logger = get_logger(__name__)
+
+BACKOFF_S = (0.1, 5.0)
+STANDBY_S = 0.5
+#: While Redis is away the inbox waits for it, because older lines may lie there; so long at most.
+INBOX_PATIENCE = timedelta(seconds=20)
+
+#: Of psycopg's OperationalErrors those that say something about the data; all others are the infrastructure's.
+_ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
+#: The schema is not there (yet): the same as a database that is not there.
+_ABOUT_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+
+
+def _is_infrastructure(error: BaseException) -> bool:
+    """Tell whether trying again later can help without anybody changing the data."""
+    cause = error.__cause__
+    if isinstance(error, OperationalError):
+        return not isinstance(cause, _ABOUT_DATA)
+    if isinstance(error, ProgrammingError):
+        return isinstance(cause, _ABOUT_SCHEMA)
+    return isinstance(error, InterfaceError | redis.RedisError | OSError | psycopg.OperationalError)
+
+
+class Consumer:
+    """Consumes the partitions that it can get until :meth:`stop`.
+
+    ``start_runs(lines)`` queues runs in the batch's transaction and returns how many conversations are due;
+    ``ring(count)`` rings for workers after the commit and never fails.
+    """
+
+    def __init__(
+        self,
+        start_runs: Callable[[Sequence[StoredLine]], int],
+        ring: Callable[[int], None],
+        wanted: Iterable[int] | None = None,
+        block_ms: int = 500,
+    ) -> None:
+        self._start_runs = start_runs
+        self._ring = ring
+        self._ownership = Ownership(partitions() if wanted is None else wanted)
+        self._reader = StreamReader(block_ms)
+        self._stopping = threading.Event()
+        self._failures = 0
+
+    def stop(self) -> None:
+        """End after the batch at hand; safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Consume until stopped. Never raises for a store that is away."""
+        try:
+            while not self._stopping.is_set():
+                self._attempt()
+        finally:
+            self._ownership.drop()
+            with suppress(redis.RedisError, OSError):
+                self._reader.close()
+
+    def _attempt(self) -> None:
+        try:
+            self.step()
+            self._recovered()
+        except Exception as error:
+            if not _is_infrastructure(error):
+                raise
+            self._back_off(error)
+
+    def step(self) -> None:
+        """Handle what is there, or wait for it for half a second."""
+        owned = self._ownership.refresh()
+        self._reader.own(owned)
+        self._beat()
+        if not owned:
+            self._stopping.wait(STANDBY_S)
+            return
+        try:
+            entries = self._reader.read()
+        except redis.RedisError:
+            self._take_inbox_alone(owned)
+            raise
+        self._handle(owned, entries)
+
+    # -- batches -------------------------------------------------------------------------------------------------------
+
+    def _handle(self, owned: frozenset[int], entries: Sequence[Entry]) -> None:
+        """Handle stream entries, each inbox entry before them in its place; then acknowledge."""
+        callbacks = self._decoded(entries)
+        below = max((callback.id for callback in callbacks), default=None)
+        while self._handle_inbox_first(owned, callbacks, below):
+            pass
+        failpoints.reach("consumer.committed")
+        if entries:
+            self._reader.acknowledge(entries)
+
+    def _handle_inbox_first(self, owned: frozenset[int], callbacks: Sequence[Callback], below: UUID | None) -> bool:
+        """Handle one transaction's worth; True when the inbox has more that comes before the entries."""
+        try:
+            with transaction.atomic():
+                taken = inbox.take(owned, below)
+                due = self._process(taken.callbacks if taken.more else _merged(taken.callbacks, callbacks))
+        except Exception as error:
+            if _is_infrastructure(error):
+                raise
+            return self._handle_singly(owned, callbacks, below)
+        self._ring(due)
+        return taken.more
+
+    def _handle_singly(self, owned: frozenset[int], callbacks: Sequence[Callback], below: UUID | None) -> bool:
+        """Handle the same line by line, because one of them cannot be stored."""
+        with transaction.atomic():
+            taken = inbox.take(owned, below)
+            transaction.set_rollback(True)
+        for callback in taken.callbacks if taken.more else _merged(taken.callbacks, callbacks):
+            self._handle_one(callback)
+        return taken.more
+
+    def _handle_one(self, callback: Callback) -> None:
+        try:
+            with transaction.atomic():
+                inbox.remove([callback.id])
+                due = self._process([callback])
+        except Exception as error:
+            if _is_infrastructure(error):
+                raise
+            self._set_aside(callback, error)
+            return
+        self._ring(due)
+
+    def _process(self, callbacks: Sequence[Callback]) -> int:
+        """Store callbacks and queue their runs, in the open transaction; returns how many conversations are due."""
+        if not callbacks:
+            return 0
+        batch = store_batch(callbacks)
+        due = self._start_runs(batch.lines) if batch.lines else 0
+        failpoints.reach("consumer.before_commit")
+        return due
+
+    def _take_inbox_alone(self, owned: frozenset[int]) -> None:
+        """While Redis is away, handle what has waited for it long enough."""
+        try:
+            with transaction.atomic():
+                due = self._process(inbox.take(owned, until=clock.now() - INBOX_PATIENCE).callbacks)
+        except Exception as error:
+            # A bad line is told apart when Redis is back and the usual way is taken.
+            logger.warning("inbound.inbox_waits", error=type(error).__name__)
+        else:
+            self._ring(due)
+
+    # -- dead letters --------------------------------------------------------------------------------------------------
+
+    def _decoded(self, entries: Sequence[Entry]) -> list[Callback]:
+        callbacks = []
+        for entry in entries:
+            try:
+                if entry.fields:
+                    callbacks.append(from_fields(entry.partition, entry.fields))
+            except (KeyError, ValueError) as error:
+                self._set_aside(_unreadable(entry), error)
+        return callbacks
+
+    def _set_aside(self, callback: Callback, error: Exception) -> None:
+        """Keep a callback that cannot be processed, with why; its line, where it can be stored, says so too."""
+        logger.error("inbound.dead_letter", messageId=str(callback.id), kind=callback.kind, exc_info=error)
+        with transaction.atomic():
+            inbox.remove([callback.id])
+            DeadLetter.objects.bulk_create([_dead_letter(callback, error)], ignore_conflicts=True)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                lines = store_batch([callback]).lines
+                hotpath.settle_messages(
+                    cursor, [Settlement(message_id=line.message_id, reason=Reason.DEAD_LETTER) for line in lines]
+                )
+        except Exception as second:
+            if _is_infrastructure(second):
+                raise
+            logger.info("inbound.not_storable", messageId=str(callback.id), error=type(second).__name__)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        owned, wanted = len(self._ownership.owned), len(self._ownership.wanted)
+        heartbeats.beat("consumer", detail=f"{owned} of {wanted} partitions" if owned else "standby")
+
+    def _recovered(self) -> None:
+        if self._failures:
+            logger.info("inbound.recovered", attempts=self._failures)
+        self._failures = 0
+
+    def _back_off(self, error: Exception) -> None:
+        self._failures += 1
+        first, most = BACKOFF_S
+        wait = min(most, first * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
+        logger.warning("inbound.retry", error=type(error).__name__, reason=str(error)[:200], wait_s=round(wait, 2))
+        self._reader.start_over()
+        if not isinstance(error, redis.RedisError):
+            self._ownership.drop()
+        self._stopping.wait(wait)
+
+
+def _merged(first: Sequence[Callback], second: Sequence[Callback]) -> list[Callback]:
+    """Put inbox entries in their place among stream entries; without any, the stream's own order stands."""
+    if not first:
+        return list(second)
+    return sorted([*first, *second], key=lambda callback: callback.id)
+
+
+def _unreadable(entry: Entry) -> Callback:
+    """Wrap an entry that the door cannot have written, so that it can be looked at."""
+    return Callback(
+        id=uuid7(),
+        kind=CallbackKind.MESSAGE,
+        robot_id=UUID(int=0),
+        partition=entry.partition,
+        received_at=clock.now(),
+        content_type="",
+        body=repr(entry.fields).encode(),
+    )
+
+
+def _dead_letter(callback: Callback, error: Exception) -> DeadLetter:
+    return DeadLetter(
+        id=callback.id,
+        robot=Robot.objects.filter(pk=callback.robot_id).first(),
+        kind=callback.kind if callback.kind in CallbackKind.values else CallbackKind.MESSAGE,
+        content_type=callback.content_type[:120],
+        body=callback.body,
+        error=f"{type(error).__name__}: {error}"[:2000],
+        received_at=callback.received_at,
+    )
