@@ -32,6 +32,7 @@ ASKING_BONUS = 1.25
 TALK_DAMPING = {True: 0.6, False: 0.85}  # of a line that asks, that does not
 REPEAT_BONUS = 0.2
 TIE = 0.02
+TALE = 40  # characters from which a line that asks for nothing reads as a tale
 EXPLAINS = 0.5  # weight from which a rule explains a line
 
 #: (score, confidence): how often a line of that score was right, measured on tests/personas/local/lines.jsonl.
@@ -115,7 +116,7 @@ class Recogniser:
         needles = [self._phrases[number] for number in self._phrase_set.search(line)]
         needles += [self._patterns[number] for number in patterns if number < len(self._patterns)]
         candidates = _gather(needles)
-        _score(candidates, asked=asked)
+        _score(candidates, asked=asked, length=len(line))
         return _decide(candidates)
 
 
@@ -133,13 +134,12 @@ def _gather(needles: Sequence[_Needle]) -> list[_Candidate]:
     return [candidate for candidate in candidates.values() if candidate.evidence > 0]
 
 
-def _score(candidates: Iterable[_Candidate], *, asked: bool) -> None:
+def _score(candidates: Iterable[_Candidate], *, asked: bool, length: int) -> None:
     talk = max((_saturate(c.evidence) for c in candidates if c.intent == "chat"), default=0.0)
+    factor = (ASKING_BONUS if asked else min(1.0, TALE / max(length, 1))) * (1 - TALK_DAMPING[asked] * talk)
     for candidate in candidates:
-        evidence = candidate.evidence
-        if candidate.rank in (RANK["service"], RANK["help"]):
-            evidence *= (ASKING_BONUS if asked else 1.0) * (1 - TALK_DAMPING[asked] * talk)
-        candidate.score = _saturate(evidence)
+        wants_something = candidate.rank in (RANK["service"], RANK["help"])
+        candidate.score = _saturate(candidate.evidence * (factor if wants_something else 1.0))
 
 
 def _saturate(evidence: float) -> float:
