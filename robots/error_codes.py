@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from django.utils.functional import _StrPromise
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 __all__ = ["NEVER_REPEATED", "ErrorCode", "describe"]
@@ -23,8 +23,8 @@ class ErrorCode:
     """``counts_as_done``: what was asked for is already so."""
 
     code: int
-    meaning: str | _StrPromise
-    advice: str | _StrPromise
+    meaning: str | Promise
+    advice: str | Promise
     retry: bool = False
     counts_as_done: bool = False
 

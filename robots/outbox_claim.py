@@ -31,8 +31,8 @@ WHERE command.state = '{CommandState.QUEUED}'
   AND NOT EXISTS (
     SELECT FROM {_COMMANDS} AS earlier
     WHERE earlier.robot_id = command.robot_id AND earlier.target = command.target AND earlier.seq < command.seq
-      AND (earlier.state IN ('{CommandState.QUEUED}', '{CommandState.SENDING}')
-           OR earlier.state = '{CommandState.UNKNOWN}' AND earlier.sending_at > %(held_since)s))
+      AND earlier.state IN ('{CommandState.QUEUED}', '{CommandState.SENDING}', '{CommandState.UNKNOWN}')
+      AND (earlier.state <> '{CommandState.UNKNOWN}' OR earlier.sending_at > %(held_since)s))
 """
 
 #: What becomes of a queued command that is looked at now.
