@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ from robots import hotpath
 from robots.hotpath import Settlement
 from robots.inbound import inbox
 from robots.inbound.ownership import Ownership
-from robots.inbound.reader import Entry, StreamReader
+from robots.inbound.reader import Entry, Reading, StreamReader
 from robots.inbound.store import StoredLine, store_batch
 from robots.models import DeadLetter, Reason, Robot
 from robots.models.inbound import CallbackKind
@@ -39,6 +39,7 @@ BACKOFF_S = (0.1, 5.0)
 STANDBY_S = 0.5
 #: While Redis is away the inbox waits for it, because older lines may lie there; so long at most.
 INBOX_PATIENCE = timedelta(seconds=20)
+LAST_ID = UUID(int=2**128 - 1)
 
 #: Of psycopg's OperationalErrors those that say something about the data; all others are the infrastructure's.
 _ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
@@ -76,6 +77,7 @@ class Consumer:
         self._reader = StreamReader(block_ms)
         self._stopping = threading.Event()
         self._failures = 0
+        self._session = 0
 
     def stop(self) -> None:
         """End after the batch at hand; safe in a signal handler."""
@@ -103,47 +105,56 @@ class Consumer:
     def step(self) -> None:
         """Handle what is there, or wait for it for half a second."""
         owned = self._ownership.refresh()
+        if self._session != self._ownership.sessions:
+            self._session = self._ownership.sessions
+            self._reader.start_over()
         self._reader.own(owned)
         self._beat()
         if not owned:
             self._stopping.wait(STANDBY_S)
             return
+        began = uuid7()
         try:
-            entries = self._reader.read()
+            reading = self._reader.read()
         except redis.RedisError:
             self._take_inbox_alone(owned)
             raise
-        self._handle(owned, entries)
+        self._handle(reading, began)
 
     # -- batches -------------------------------------------------------------------------------------------------------
 
-    def _handle(self, owned: frozenset[int], entries: Sequence[Entry]) -> None:
-        """Handle stream entries, each inbox entry before them in its place; then acknowledge."""
-        callbacks = self._decoded(entries)
-        below = max((callback.id for callback in callbacks), default=None)
-        while self._handle_inbox_first(owned, callbacks, below):
+    def _handle(self, reading: Reading, began: UUID) -> None:
+        """Handle stream entries, each inbox entry before them in its place; then acknowledge.
+
+        Of a partition whose stream was empty those inbox entries have their turn that are older than the read.
+        """
+        callbacks = self._decoded(reading.entries)
+        bounds = dict.fromkeys(reading.drained, began)
+        for callback in callbacks:
+            bounds[callback.partition] = max(callback.id, bounds.get(callback.partition, callback.id))
+        while self._handle_inbox_first(callbacks, bounds):
             pass
         failpoints.reach("consumer.committed")
-        if entries:
-            self._reader.acknowledge(entries)
+        if reading.entries:
+            self._reader.acknowledge(reading.entries)
 
-    def _handle_inbox_first(self, owned: frozenset[int], callbacks: Sequence[Callback], below: UUID | None) -> bool:
+    def _handle_inbox_first(self, callbacks: Sequence[Callback], bounds: Mapping[int, UUID]) -> bool:
         """Handle one transaction's worth; True when the inbox has more that comes before the entries."""
         try:
             with transaction.atomic():
-                taken = inbox.take(owned, below)
+                taken = inbox.take(bounds)
                 due = self._process(taken.callbacks if taken.more else _merged(taken.callbacks, callbacks))
         except Exception as error:
             if _is_infrastructure(error):
                 raise
-            return self._handle_singly(owned, callbacks, below)
+            return self._handle_singly(callbacks, bounds)
         self._ring(due)
         return taken.more
 
-    def _handle_singly(self, owned: frozenset[int], callbacks: Sequence[Callback], below: UUID | None) -> bool:
+    def _handle_singly(self, callbacks: Sequence[Callback], bounds: Mapping[int, UUID]) -> bool:
         """Handle the same line by line, because one of them cannot be stored."""
         with transaction.atomic():
-            taken = inbox.take(owned, below)
+            taken = inbox.take(bounds)
             transaction.set_rollback(True)
         for callback in taken.callbacks if taken.more else _merged(taken.callbacks, callbacks):
             self._handle_one(callback)
@@ -174,7 +185,8 @@ class Consumer:
         """While Redis is away, handle what has waited for it long enough."""
         try:
             with transaction.atomic():
-                due = self._process(inbox.take(owned, until=clock.now() - INBOX_PATIENCE).callbacks)
+                bounds = dict.fromkeys(owned, LAST_ID)
+                due = self._process(inbox.take(bounds, until=clock.now() - INBOX_PATIENCE).callbacks)
         except Exception as error:
             # A bad line is told apart when Redis is back and the usual way is taken.
             logger.warning("inbound.inbox_waits", error=type(error).__name__)
@@ -202,9 +214,8 @@ class Consumer:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 lines = store_batch([callback]).lines
-                hotpath.settle_messages(
-                    cursor, [Settlement(message_id=line.message_id, reason=Reason.DEAD_LETTER) for line in lines]
-                )
+                settled = [Settlement(message_id=line.message_id, reason=Reason.DEAD_LETTER) for line in lines]
+                hotpath.settle_messages(cursor, settled)
         except Exception as second:
             if _is_infrastructure(second):
                 raise
