@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gzip
 import json
 import socket
 import ssl
@@ -74,6 +75,19 @@ class Handler(BaseHTTPRequestHandler):
             for _ in range(30):
                 self.wfile.write(b"x")
                 time.sleep(0.05)
+
+    def at_chunked(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (b"one,", b"two", b"")))
+
+    def at_gzip(self, body: bytes) -> None:
+        self.answer(200, gzip.compress(b"x" * 50_000), **{"Content-Encoding": "gzip"})
+
+    def at_cut(self, body: bytes) -> None:
+        self.answer(200, b"half", **{"Content-Length": "8"})
+        self.close_connection = True
 
     def at_reset(self, body: bytes) -> None:
         self.connection.shutdown(socket.SHUT_RDWR)

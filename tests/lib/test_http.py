@@ -49,12 +49,23 @@ def test_connections_are_kept_and_used_again(server):
     assert server.seen[-1][3] == server.seen[-2][3]
 
 
+def test_chunked_and_compressed_answers_are_read_whole_and_their_connections_kept(server):
+    assert ask(server, "/chunked").body == b"one,two"
+    assert ask(server, "/gzip").body == b"x" * 50_000
+    assert server.seen[-1][3] == server.seen[-2][3]
+
+
+def test_a_small_answer_that_unpacks_to_a_large_one_is_not_read_on(server):
+    with pytest.raises(OutcomeUnknown, match="more than 1000 bytes"):
+        ask(server, "/gzip", max_bytes=1000)
+
+
 def test_a_redirect_is_an_answer_and_not_followed(server):
     assert ask(server, "/redirect").status == 302
     assert server.seen[-1][0] == "/redirect"
 
 
-@pytest.mark.parametrize("path", ["/hang", "/drip", "/reset", "/big"])
+@pytest.mark.parametrize("path", ["/hang", "/drip", "/reset", "/big", "/cut"])
 def test_what_breaks_after_sending_is_unknown_and_sent_once(server, path):
     before = len(server.seen)
     with pytest.raises(OutcomeUnknown) as caught:

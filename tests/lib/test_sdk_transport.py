@@ -49,6 +49,11 @@ def test_a_refusal_of_the_vendor_is_the_sdks_own_error(server):
         ask(server.url + "/limited", Urllib3Transport())
 
 
+def test_a_compressed_answer_is_unpacked_once(server):
+    with httpx2.Client(transport=Urllib3Transport(), timeout=5) as client:
+        assert client.post(f"{server.url}/gzip").content == b"x" * 50_000
+
+
 @pytest.mark.parametrize("path", ["hang", "drip"])
 def test_a_slow_answer_is_a_time_out(server, path):
     client = httpx2.Client(transport=Urllib3Transport(), timeout=0.2)

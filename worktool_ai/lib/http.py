@@ -148,20 +148,30 @@ def _checked_url(url: str) -> Url:
 
 def read_whole(answer: urllib3.BaseHTTPResponse, max_bytes: int, deadline: float, decode: bool = True) -> bytes:
     """Read a body up to ``max_bytes`` and until ``deadline`` (monotonic); raises ``OSError`` beyond either."""
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     try:
-        for part in answer.stream(_CHUNK, decode_content=decode):
+        while part := _read_some(answer, deadline, decode):
             parts.append(part)
             size += len(part)
             if size > max_bytes:
                 raise OSError(f"the answer has more than {max_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise TimeoutError("the answer did not end in time")
     except BaseException:
         answer.close()
         raise
     answer.release_conn()
     return b"".join(parts)
+
+
+def _read_some(answer: urllib3.BaseHTTPResponse, deadline: float, decode: bool) -> bytes:
+    """Read what has come, without waiting for a full chunk: a server that drips must not outlive the deadline."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the answer did not end in time")
+    sock: socket.socket | None = getattr(answer.connection, "sock", None)
+    if sock is not None:
+        sock.settimeout(left)
+    return answer.read1(_CHUNK, decode_content=decode)
 
 
 def _reason(error: Exception) -> str:
