@@ -252,6 +252,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "LOGIN": {"form": "worktool_ai.accounts.forms.LoginForm"},
     "SIDEBAR": {"navigation": "monitoring.admin_site.navigation", "show_search": True},
     "DASHBOARD_CALLBACK": "monitoring.admin_site.dashboard",
 }

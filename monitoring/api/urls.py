@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
+from monitoring.api.alerts import AlertViewSet
+from monitoring.api.catalogue import MeView, NodeTypesView, RobotViewSet, RoomViewSet
+from monitoring.api.commands import CommandViewSet
+from monitoring.api.messages import MessageViewSet
+from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
 
 app_name = "api"
 
+router = SimpleRouter()
+router.register("messages", MessageViewSet, basename="message")
+router.register("commands", CommandViewSet, basename="command")
+router.register("runs", RunViewSet, basename="run")
+router.register("robots", RobotViewSet, basename="robot")
+router.register("rooms", RoomViewSet, basename="room")
+router.register("alerts", AlertViewSet, basename="alert")
+
 urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
+    path("v1/node-types/", NodeTypesView.as_view(), name="node-types"),
+    path("v1/me/", MeView.as_view(), name="me"),
+    path("v1/", include(router.urls)),
 ]

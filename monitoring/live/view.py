@@ -28,12 +28,13 @@ BUSINESS = frozenset(
 
 #: All that somebody without contact data is sent; a field that nobody thought of stays here.
 _PLAIN = (
-    *("messageId", "conversationId", "sendId", "replyTo", "runId", "alertId", "deliveryId", "textType"),
-    *("receivedAt", "roomIsGroup", "reason", "outcome", "state", "commandStatus", "commandDetail"),
-    *("errorCode", "intent", "topic", "confidence", "level", "code", "count", "channel", "direction"),
+    *("messageId", "conversationId", "sessionId", "sendId", "replyTo", "runId", "alertId", "deliveryId"),
+    *("receivedAt", "timestamp", "textType", "roomIsGroup", "groupName", "robotId", "direction"),
+    *("reason", "outcome", "state", "status", "commandStatus", "commandDetail", "errorCode"),
+    *("intent", "topic", "confidence", "level", "code", "count", "channel"),
 )
-_NAMES = ("sender", "target")
-_TEXTS = ("text", "title", "errorReason")
+_NAMES = ("sender", "userName", "target")
+_TEXTS = ("text", "content", "title", "errorReason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,9 @@ class View:
 
 def _masked(data: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: data[name] for name in _PLAIN if name in data}
-    is_group = bool(data.get("roomIsGroup"))
-    shown |= {
-        name: data[name] if is_group and name == "target" else mask_name(str(data[name]))
-        for name in _NAMES
-        if name in data
-    }
-    if "room" in data:
-        shown["room"] = data["room"] if is_group else mask_name(str(data["room"]))
-    names = [str(data[name]) for name in _NAMES if data.get(name) and not (is_group and name == "target")]
-    return shown | {name: mask_text(str(data[name]), names) for name in _TEXTS if data.get(name)}
+    groups = {data.get("groupName"), data.get("room") if data.get("roomIsGroup") else None}
+    people = [str(data[name]) for name in (*_NAMES, "room") if data.get(name) and data[name] not in groups]
+    for name in (*_NAMES, "room"):
+        if data.get(name):
+            shown[name] = data[name] if data[name] in groups else mask_name(str(data[name]))
+    return shown | {name: mask_text(str(data[name]), people) for name in _TEXTS if data.get(name)}

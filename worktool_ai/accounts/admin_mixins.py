@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
+import unfold.decorators
 from django.contrib.admin.options import BaseModelAdmin
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -14,7 +16,15 @@ from unfold.admin import ModelAdmin
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.scopes import scope_of
 
-__all__ = ["AuditedModelAdmin", "ReadOnlyModelAdmin", "ScopedMixin"]
+__all__ = ["AuditedModelAdmin", "ReadOnlyModelAdmin", "ScopedMixin", "display"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def display(**options: Any) -> Callable[[F], F]:
+    """The theme's column decorator (description, label, ordering, boolean, header), with its type kept."""
+    decorate: Callable[[F], F] = unfold.decorators.display(**options)
+    return decorate
 
 
 class ScopedMixin:

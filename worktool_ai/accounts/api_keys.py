@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q
 
 from worktool_ai.accounts import audit
-from worktool_ai.accounts.models import ApiKey, Role, ScopeKind, User
+from worktool_ai.accounts.models import ApiKey, User
 from worktool_ai.lib import clock
 
-__all__ = ["create", "find", "revoke"]
+__all__ = ["find", "issue", "revoke"]
 
 PREFIX = "wta_"
 _SHOWN = 12
@@ -28,29 +27,19 @@ def _digest(key: str) -> str:
 
 
 @transaction.atomic
-def create(
-    name: str,
-    created_by: User,
-    *,
-    role: str = Role.VIEWER,
-    scope_kind: str = ScopeKind.ALL,
-    scope_values: Sequence[str] = (),
-    expires_at: datetime | None = None,
-) -> tuple[ApiKey, str]:
-    """Make a key; returns its row and the key itself, which nobody can read again afterwards."""
+def issue(row: ApiKey, created_by: User) -> str:
+    """Save a new row (name, role, scope, expiry filled in) and return its key, which nobody can read again."""
     key = PREFIX + secrets.token_urlsafe(32)
-    row = ApiKey.objects.create(
-        name=name,
-        prefix=key[:_SHOWN],
-        digest=_digest(key),
-        created_by=created_by,
-        role=role,
-        scope_kind=scope_kind,
-        scope_values=list(scope_values),
-        expires_at=expires_at,
-    )
-    audit.record(created_by, "api_key.create", row, {}, {"role": role, "scope": scope_kind, "expires": expires_at})
-    return row, key
+    row.prefix, row.digest, row.created_by = key[:_SHOWN], _digest(key), created_by
+    row.save(force_insert=True)
+    after = {
+        "role": row.role,
+        "scope_kind": row.scope_kind,
+        "scope_values": row.scope_values,
+        "expires_at": row.expires_at,
+    }
+    audit.record(created_by, "api_key.create", row, {}, after)
+    return key
 
 
 def find(key: str) -> ApiKey | None:

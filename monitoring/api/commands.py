@@ -1,0 +1,96 @@
+"""``/api/v1/commands/``: what robots were told to do, by our ``sendId`` or the platform's ``messageId``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from monitoring.api.base import ScopedReadView
+from monitoring.api.messages import LineCommandSerializer
+from robots.models import Command, CommandState
+from robots.models.commands import PENDING, SENT
+from worktool_ai.accounts.permissions import Ability
+
+__all__ = ["CommandFilter", "CommandViewSet"]
+
+
+class CommandSerializer(LineCommandSerializer):
+    """A command. ``commandStatus`` is the coarse word (pending, sent, failed), ``commandDetail`` the exact one."""
+
+    robot = serializers.CharField(source="robot.slug")
+    lineId = serializers.UUIDField(source="message_id", allow_null=True)
+    runId = serializers.UUIDField(source="run_id", allow_null=True)
+    nodeId = serializers.CharField(source="node_id")
+    type = serializers.IntegerField(source="kind")
+    text = serializers.SerializerMethodField()
+    priority = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)
+    finalAt = serializers.DateTimeField(source="final_at", allow_null=True)
+    freshUntil = serializers.DateTimeField(source="expires_at", allow_null=True)
+    resentAs = serializers.UUIDField(source="resent_as_id", allow_null=True)
+
+    def get_text(self, command: Command) -> str:
+        person = command.conversation.sender_name if command.conversation else command.target
+        return self.words(command.text, person)
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    errorCode = serializers.IntegerField(source="error_code")
+    errorReason = serializers.CharField(source="error_reason")
+    successCount = serializers.SerializerMethodField()
+    failCount = serializers.SerializerMethodField()
+    executedAt = serializers.DateTimeField(source="run_time", allow_null=True)
+    receivedAt = serializers.DateTimeField(source="received_at")
+
+    def get_successCount(self, result: Any) -> int:
+        return len(result.success_list)
+
+    def get_failCount(self, result: Any) -> int:
+        return len(result.fail_list)
+
+
+class CommandDetailSerializer(CommandSerializer):
+    results = serializers.SerializerMethodField()
+
+    @extend_schema_field(ResultSerializer(many=True))
+    def get_results(self, command: Command) -> Any:
+        return ResultSerializer(command.results.order_by("received_at"), many=True).data
+
+
+class CommandFilter(django_filters.FilterSet):  # type: ignore[misc]
+    robot = django_filters.CharFilter(field_name="robot__slug")
+    sendId = django_filters.UUIDFilter(field_name="id")
+    messageId = django_filters.CharFilter(field_name="platform_id")
+    lineId = django_filters.UUIDFilter(field_name="message_id")
+    run = django_filters.UUIDFilter(field_name="run_id")
+    commandStatus = django_filters.ChoiceFilter(
+        choices=[("pending", "pending"), ("sent", "sent"), ("failed", "failed")], method="by_status"
+    )
+    commandDetail = django_filters.ChoiceFilter(choices=CommandState.choices, field_name="state")
+    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Command
+        fields: list[str] = []
+
+    def by_status(self, rows: Any, _name: str, value: str) -> Any:
+        if value == "failed":
+            return rows.exclude(state__in=PENDING | SENT)
+        return rows.filter(state__in=PENDING if value == "pending" else SENT)
+
+
+class CommandViewSet(ScopedReadView[Command]):
+    """Commands, newest first."""
+
+    requires = Ability.READ_LINES
+    queryset = Command.objects.select_related("robot", "room", "conversation")
+    filterset_class = CommandFilter
+
+    def get_serializer_class(self) -> type[CommandSerializer]:
+        return CommandDetailSerializer if self.action == "retrieve" else CommandSerializer
