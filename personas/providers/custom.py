@@ -86,7 +86,9 @@ class CustomProvider(Provider):
         except openai.APITimeoutError:
             raise ProviderError("timeout", "the model did not answer in time") from None
         except openai.APIConnectionError as error:
-            raise _from_connection(error) from None
+            raise ProviderError("unreachable", f"no connection to the endpoint: {error.__cause__ or error}") from None
+        except Refused as error:
+            raise ProviderError("bad_request", str(error)) from None
         except (openai.APIError, ValueError) as error:
             raise ProviderError("bad_answer", f"the answer is not usable: {error}") from None
         return _answer(completion, self.model_id)
@@ -165,10 +167,3 @@ def _retry_after(headers: Any) -> float | None:
         return max(0.0, float(headers.get("retry-after", "")))
     except ValueError:
         return None
-
-
-def _from_connection(error: Exception) -> ProviderError:
-    cause = error.__cause__
-    if isinstance(cause, Refused):
-        return ProviderError("bad_request", str(cause))
-    return ProviderError("unreachable", f"no connection to the endpoint: {cause or error}")
