@@ -56,9 +56,7 @@ class _Standing:
     left: int | None
 
     def matches(self, robot_id: str, rooms: Collection[str]) -> bool:
-        return self.fault.robotId in (None, robot_id) and (
-            self.fault.room is None or self.fault.room in rooms
-        )
+        return self.fault.robotId in (None, robot_id) and (self.fault.room is None or self.fault.room in rooms)
 
     def strikes(self) -> bool:
         if self.left == 0 or random.random() >= self.fault.probability:
@@ -101,6 +99,5 @@ class FaultBoard:
     def is_offline(self, robot_id: str) -> bool:
         """Tell whether the robot's phone is off line; asking counts nothing."""
         return any(
-            item.fault.kind == OFFLINE and item.matches(robot_id, ()) and not item.is_over()
-            for item in self._standing
+            item.fault.kind == OFFLINE and item.matches(robot_id, ()) and not item.is_over() for item in self._standing
         )

@@ -1,18 +1,23 @@
-"""The chat page: three static files out of the package. It talks to ``/sim`` with the token from its own
-address.
-"""
+"""The chat page: static files out of the package. It talks to ``/sim`` with the token from its own address."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Final
 
 from worktool_ai.lib.loopback import Request, Response
 
+_INDEX: Final = "index.html"
 _TYPES: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "chat.css": "text/css; charset=utf-8",
-    "chat.js": "text/javascript; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
+_FILES: Final = {
+    file.name: file
+    for file in files("robots.simulator").joinpath("static").iterdir()
+    if PurePosixPath(file.name).suffix in _TYPES
 }
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -29,8 +34,7 @@ def serve_page(request: Request) -> Response | None:
         return None
     if request.path == "/favicon.ico":
         return Response(204)
-    name = "index.html" if request.path == "/" else request.path.removeprefix("/page/")
-    if name not in _TYPES:
+    name = _INDEX if request.path == "/" else request.path.removeprefix("/page/")
+    if name not in _FILES:
         return None
-    body = files("robots.simulator").joinpath("static", name).read_bytes()
-    return Response(200, body, _TYPES[name], dict(_HEADERS))
+    return Response(200, _FILES[name].read_bytes(), _TYPES[PurePosixPath(name).suffix], dict(_HEADERS))

@@ -61,11 +61,7 @@ class Queries:
     async def sent(self, call: Call) -> Result:
         """Answer "what was sent": the accepted sends of one robot."""
         wanted = call.query.get("messageId")
-        entries = [
-            entry
-            for entry in self._world.ledger.sends(call.robot.id)
-            if wanted in (None, "", entry.message_id)
-        ]
+        entries = [entry for entry in self._world.ledger.sends(call.robot.id) if wanted in (None, "", entry.message_id)]
         return _page(call, [_sent_row(entry) for entry in entries])
 
     async def ran(self, call: Call) -> Result:

@@ -16,9 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options; their defaults come from the environment."""
     env = os.environ
     parser.add_argument("--port", type=int, default=int(env.get("SIMULATOR_PORT") or 0), help="0: a free one")
-    parser.add_argument(
-        "--token", default=env.get("SIMULATOR_TOKEN", ""), help="guards /sim (SIMULATOR_TOKEN)"
-    )
+    parser.add_argument("--token", default=env.get("SIMULATOR_TOKEN", ""), help="guards /sim (SIMULATOR_TOKEN)")
     parser.add_argument(
         "--pace",
         type=float,

@@ -72,9 +72,7 @@ class SimulatorClient:
     def sends(self, since: int = 0) -> list[Json]:
         """Return the ledger's accepted sends."""
         return [
-            entry
-            for entry in self.ledger(since)
-            if entry["path"] == "/wework/sendRawMessage" and entry["messageId"]
+            entry for entry in self.ledger(since) if entry["path"] == "/wework/sendRawMessage" and entry["messageId"]
         ]
 
     def dialect(self, **keys: Any) -> Json:

@@ -1,0 +1,96 @@
+"""The chat page in a real browser: a person types, the robot answers, nobody's words become markup."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from robots.simulator.testing import SimulatorClient
+from tests.simulator.door import ROBOT, ROOM, command, send
+from worktool_ai.bootstrap import find_browser
+
+CHROMIUM = find_browser()
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1", reason="no Chromium on this machine"
+    ),
+]
+
+
+@pytest.fixture
+def page(sim: SimulatorClient) -> Iterator[Page]:
+    """The chat page, opened with its token; any script error fails the test."""
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        page = browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{sim.url}/#token={sim.token}")
+        page.wait_for_selector("#link-state.good")
+        yield page
+        browser.close()
+    assert errors == []
+
+
+def test_a_line_is_sent_with_enter_and_the_answer_appears(sim: SimulatorClient, page: Page) -> None:
+    page.check("#mention")
+    page.fill("#text", "<b>如何退款？</b>")
+    page.press("#text", "Enter")
+    page.wait_for_selector(".said.person .mark.good")
+    assert page.inner_text(".said.person .bubble") == "@机器人<b>如何退款？</b>"
+    line = sim.transcript(ROOM)[0]
+    assert (line["sender"], line["atList"]) == ("张三", ["机器人"])
+    send(sim, command("您好", atList=["张三"]))
+    page.wait_for_selector(".said.robot")
+    assert page.inner_text(".said.robot .bubble") == "@张三您好"
+    send(sim, {"type": 226, "titleList": [ROOM], "originalContent": "您好"})
+    page.wait_for_selector(".said.system")
+    assert page.query_selector(".said.robot") is None
+
+
+def test_a_private_chat_and_a_line_that_was_not_delivered(sim: SimulatorClient, page: Page) -> None:
+    sim.faults({"kind": "callback_loss"})
+    page.select_option("#new-kind", "private")
+    page.fill("#new-name", "李四")
+    page.click("#new-chat button")
+    page.fill("#text", "在吗")
+    page.press("#text", "Enter")
+    page.wait_for_selector(".mark.bad")
+    assert sim.transcript("李四")[0]["text"] == "在吗"
+
+
+def test_dialect_and_faults_are_set_from_the_panel(sim: SimulatorClient, page: Page) -> None:
+    page.select_option("#dialect-atMe", index=1)
+    page.select_option("#fault-kind", "result_loss")
+    page.fill("#fault-count", "3")
+    page.click("#fault-form button[type=submit]")
+    page.wait_for_selector("#faults li")
+    assert sim.control("GET", "dialect")["atMe"] == "bool"
+    assert sim.control("GET", "faults")["faults"] == [{"kind": "result_loss", "probability": 1.0, "count": 3}]
+    page.click("#fault-clear")
+    page.wait_for_selector("#faults li", state="detached")
+    assert sim.control("GET", "faults")["faults"] == []
+
+
+def test_without_a_token_the_page_asks_for_it(sim: SimulatorClient, page: Page) -> None:
+    fresh = page.context.browser
+    assert fresh is not None
+    stranger = fresh.new_page()
+    stranger.goto(sim.url)
+    stranger.fill("#token", sim.token)
+    stranger.press("#token", "Enter")
+    stranger.wait_for_selector("#link-state.good")
+    assert stranger.eval_on_selector("#robot", "select => select.value") == ROBOT
