@@ -130,7 +130,8 @@ USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", "Asia/Shanghai")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+#: Only for a deployment that lets another server hand the files out (collectstatic).
+STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 #: No collectstatic step on a bare machine: files are served from where the apps keep them.
 WHITENOISE_USE_FINDERS = True
