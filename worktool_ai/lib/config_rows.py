@@ -157,15 +157,10 @@ class RowsField(forms.Field):
         if self.mode == "single":
             rows[0].form.add_problem(location, text)
             return True
-        if not location:
-            return False
-        place, inner = location[0], location[1:]
-        if self.mode == "dict":
-            keys = [row.form.document()["key"] for row in rows]
-            place, inner = (keys.index(place) if place in keys else len(rows)), ("value",)
+        place = location[0] if location else None
         if not isinstance(place, int) or place >= len(rows):
             return False
-        rows[place].form.add_problem(inner, text)
+        rows[place].form.add_problem(location[1:], text)
         return True
 
     def _kept(self, rows: list[Row] | None) -> list[Row]:
