@@ -263,6 +263,11 @@ def _unreadable(entry: Entry) -> Callback:
     )
 
 
+def _storable(text: str) -> str:
+    """An error may quote the very characters that could not be stored."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _dead_letter(callback: Callback, error: Exception) -> DeadLetter:
     return DeadLetter(
         id=callback.id,
@@ -270,6 +275,6 @@ def _dead_letter(callback: Callback, error: Exception) -> DeadLetter:
         kind=callback.kind if callback.kind in CallbackKind.values else CallbackKind.MESSAGE,
         content_type=callback.content_type[:120],
         body=callback.body,
-        error=f"{type(error).__name__}: {error}"[:2000],
+        error=_storable(f"{type(error).__name__}: {error}"[:2000]),
         received_at=callback.received_at,
     )
