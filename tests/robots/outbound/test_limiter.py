@@ -1,0 +1,89 @@
+"""At most LIMIT requests in any window, over all processes and endpoints."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from robots import limiter as module
+from robots.limiter import Limiter, limiter
+
+
+@pytest.fixture
+def log(settings: Settings) -> Limiter:
+    settings.WORKTOOL_REQUEST_LIMIT = 5
+    settings.WORKTOOL_REQUEST_WINDOW_S = 60.0
+    return limiter()
+
+
+def test_no_more_than_the_limit_is_granted(log: Limiter) -> None:
+    assert log.acquire(3).granted == 3
+    assert log.acquire(3).granted == 2
+    refused = log.acquire(1)
+    assert refused.granted == 0
+    assert 55 < refused.retry_after_s <= 60.25
+
+
+def test_unused_leave_can_be_used_by_others(log: Limiter) -> None:
+    grant = log.acquire(5)
+    log.release(grant, 2)
+    assert log.used() == 3
+    assert log.acquire(5).granted == 2
+
+
+def test_the_window_slides(log: Limiter) -> None:
+    assert log.acquire(5, window_s=0.3).granted == 5
+    assert log.acquire(1, window_s=0.3).granted == 0
+    deadline = time.monotonic() + 5
+    while not log.acquire(1, window_s=0.3).granted:
+        assert time.monotonic() < deadline
+
+
+def test_a_late_start_counts_from_its_start(log: Limiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLACK_S", 0.0)
+    grant = log.acquire(1, window_s=0.5)
+    time.sleep(0.4)
+    log.starts(grant, 1, window_s=0.5)
+    time.sleep(0.2)
+    assert log.acquire(5, window_s=0.5).granted == 4
+
+
+def test_a_pause_stops_everybody(log: Limiter) -> None:
+    log.pause(30)
+    assert log.acquire(1).granted == 0
+    assert 29 < log.acquire(1).retry_after_s <= 30
+
+
+def test_pacing_lets_one_through(log: Limiter) -> None:
+    assert log.once_per("look:demo", 30)
+    assert not log.once_per("look:demo", 30)
+    assert log.once_per("look:other", 30)
+
+
+def test_many_at_once_never_exceed_any_window(settings: Settings) -> None:
+    """Grants of concurrent callers, each stamped no earlier than it was given: no window of them holds too many."""
+    settings.WORKTOOL_REQUEST_LIMIT = 20
+    settings.WORKTOOL_REQUEST_WINDOW_S = 0.3
+    stamps: list[float] = []
+    lock = threading.Lock()
+    until = time.monotonic() + 1.5
+
+    def spend() -> None:
+        while time.monotonic() < until:
+            before = time.monotonic()
+            granted = limiter().acquire(3).granted
+            with lock:
+                stamps.extend([before] * granted)
+
+    threads = [threading.Thread(target=spend) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stamps.sort()
+    for position, first in enumerate(stamps):
+        assert sum(1 for stamp in stamps[position:] if stamp < first + 0.3) <= 20
+    assert len(stamps) >= 40
