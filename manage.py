@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 from django.core.management import execute_from_command_line
 
@@ -14,6 +15,8 @@ from worktool_ai.supervisor.environment import attached
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worktool_ai.settings")
     with attached():
+        # Celery's current app: commands ring doorbells. After attached(), which sets what the settings read.
+        import_module("worktool_ai.celery")
         execute_from_command_line(sys.argv)
 
 

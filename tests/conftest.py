@@ -10,6 +10,8 @@ import redis
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+import worktool_ai.celery  # noqa: F401 - makes it the current app, as manage.py and asgi.py do
+
 
 @pytest.fixture(scope="session")
 def durable_redis() -> Iterator[redis.Redis]:

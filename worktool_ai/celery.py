@@ -7,14 +7,22 @@ before anything else of ours is imported.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worktool_ai.settings")
 
 app = Celery("worktool_ai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect(weak=False)
+def _keep_our_logging(**_: Any) -> None:
+    """Celery would set levels of its own and redirect stderr; connected, it leaves ours (settings.LOGGING) alone."""
+
 
 #: The poll finds what a lost doorbell forgot: rows with a due time are the truth, never a task.
 app.conf.beat_schedule = {

@@ -178,6 +178,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "worktool_ai.lib.openapi.wrap_in_envelope",
+    ],
 }
 
 # -- gateway -----------------------------------------------------------------------------------------------------------
