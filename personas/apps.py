@@ -9,6 +9,9 @@ class PersonasConfig(AppConfig):
     verbose_name = _("Personas and models")
 
     def ready(self) -> None:
-        from personas import providers
+        from personas import caches, providers
+        from worktool_ai.lib.config_forms import register_choices
 
         providers.registry.discover()
+        register_choices("personas.intents", lambda: [(i.key, i.name) for i in caches.cast().intents.values()])
+        register_choices("templates_lib.topics", lambda: [(topic, topic) for topic in caches.cast().topics])

@@ -17,6 +17,7 @@ from personas.local.rules import Rule
 from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
 from personas.selection import Cast, IntentSnapshot, ModelSnapshot
 from personas.types import PersonaSnapshot
+from templates_lib import caches as template_caches
 from templates_lib.models import TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
@@ -39,7 +40,8 @@ def recogniser() -> Recogniser:
 
 
 def clear() -> None:
-    """Forget all copies, so that this process sees its own changes at once."""
+    """Forget all copies, those of the templates too, so that this process sees its own changes at once."""
+    template_caches.clear()
     _cast.clear()
     _rules.clear()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from alerts.channels import Channel, ChannelError, NotConfigured, Notification, 
 from robots.hotpath import NewCommand, insert_commands
 from robots.models import Mode, Robot
 from robots.models.commands import Priority
+from robots.tasks import ring_outbox
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.config import PluginConfig
 from worktool_ai.lib.db import tx
@@ -54,6 +55,7 @@ class RobotChannel(Channel):
             robot = self._robot(notification.robot_id)
             with connection.cursor() as cursor:
                 insert_commands(cursor, [_command(notification, robot.id)])
+            transaction.on_commit(ring_outbox)
         return Receipt(f"queued for robot {robot.slug}", command_id=notification.delivery_id)
 
     def _robot(self, wanted: UUID | None) -> Robot:

@@ -14,8 +14,12 @@ __all__ = ["IntentCondition"]
 class IntentConfig(PluginConfig):
     """Which intents or topics count, and from which confidence on."""
 
-    intents: tuple[str, ...] = Field(default=(), max_length=50, title=_("Intents"))
-    topics: tuple[str, ...] = Field(default=(), max_length=50, title=_("Topics"))
+    intents: tuple[str, ...] = Field(
+        default=(), max_length=50, title=_("Intents"), json_schema_extra={"choices": "personas.intents"}
+    )
+    topics: tuple[str, ...] = Field(
+        default=(), max_length=50, title=_("Topics"), json_schema_extra={"choices": "templates_lib.topics"}
+    )
     min_confidence: float = Field(default=0.0, ge=0, le=1, title=_("Least confidence"))
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ class KeywordCondition(Condition):
 
     def check(self, facts: Facts) -> Verdict:
         text = str(facts.get("originalMessage") or "")
-        line = normalise(text, join=True)
+        line = _form(text)
         found = [word for word, form in self._words.items() if form in line]
         kept_out = [word for word, form in self._excludes.items() if form in line]
         enough = len(found) == len(self._words) if self.config.mode == "all" else bool(found)
@@ -53,7 +53,12 @@ class KeywordCondition(Condition):
 
 def _searchable(words: tuple[str, ...]) -> dict[str, str]:
     """Map each word to the form in which lines are searched; one that consists of signs only is left out."""
-    return {word: form for word in words if (form := normalise(word, join=True))}
+    return {word: form for word in words if (form := _form(word))}
+
+
+def _form(text: str) -> str:
+    """Without any space: people put them into words that they expect to be looked for."""
+    return normalise(text).replace(" ", "")
 
 
 def _actual(found: list[str], kept_out: list[str], text: str) -> str:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -169,7 +170,7 @@ def _explain(best: _Candidate, others: list[_Candidate]) -> str:
 
 
 def _confidence(score: float) -> float:
-    for (low, at_low), (high, at_high) in zip(CALIBRATION, CALIBRATION[1:], strict=False):
+    for (low, at_low), (high, at_high) in itertools.pairwise(CALIBRATION):
         if score <= high:
             return round(at_low + (at_high - at_low) * (score - low) / (high - low), 3)
     return CALIBRATION[-1][1]
