@@ -370,6 +370,8 @@ def _for_editor(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     shown = {name: _for_editor(item) for name, item in node.items() if name not in ("choices", "labels", "secret")}
+    for name in node.keys() & {"properties", "$defs"}:  # names of fields, which may be called like our marks
+        shown[name] = {field: _for_editor(schema) for field, schema in node[name].items()}
     for name in ("title", "description"):
         if isinstance(shown.get(name), str):
             shown[name] = gettext(shown[name])
