@@ -37,6 +37,7 @@ _CHATTY = (
     "openai",
     "httpx2",
     "kombu",
+    "celery.beat",
     "celery.worker.strategy",
     "celery.app.trace",
 )

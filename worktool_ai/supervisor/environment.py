@@ -55,7 +55,8 @@ def process_environment(
     generated = settings_of(layout, credentials)
     if caller.get("ENVIRONMENT") == "production":
         generated = {"DATA_DIR": generated["DATA_DIR"]}
-    given = {name: value for name, value in caller.items() if value}
+    # a second start must not compile everything again, whatever the caller's shell says
+    given = {name: value for name, value in caller.items() if value and name != "PYTHONDONTWRITEBYTECODE"}
     ours = {"DATA_DIR": str(layout.data_dir), "LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     return {**generated, **given, **addresses, **ours}
 
