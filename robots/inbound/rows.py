@@ -72,8 +72,9 @@ WITH wanted AS (
     INSERT INTO robots_room (id, robot_id, is_group, room_type, address, name, remark, created_at)
     SELECT DISTINCT ON (robot_id, is_group, address)
            new_room, robot_id, is_group, room_type, address, name, remark, clock_timestamp()
-    FROM known JOIN robots_robot AS robot ON robot.id = known.robot_id
-    WHERE room_id IS NULL ORDER BY robot_id, is_group, address
+    FROM known
+    WHERE room_id IS NULL AND EXISTS (SELECT FROM robots_robot AS robot WHERE robot.id = known.robot_id)
+    ORDER BY robot_id, is_group, address
     ON CONFLICT DO NOTHING
     RETURNING id, robot_id, is_group, address
 ), placed AS (
