@@ -36,8 +36,9 @@ TIE = 0.02
 TALE = 40  # characters from which a line that asks for nothing reads as a tale
 EXPLAINS = 0.5  # weight from which a rule explains a line
 
-#: (score, confidence): how often a line of that score was right, measured on tests/personas/local/lines.jsonl.
-CALIBRATION = ((0.0, 0.0), (0.5, 0.7), (0.7, 0.82), (0.85, 0.92), (1.0, 0.99))
+#: (score, confidence). Of five batches of lines, each run before any rule was fitted to it, about nine in ten answered
+#: lines were right, also among the highest scores: no rule deserves more certainty than the top of this table.
+CALIBRATION = ((0.0, 0.0), (0.5, 0.7), (0.85, 0.86), (1.0, 0.94))
 
 ASKING = (
     r"\?|吗|怎么|什么|哪|多少|几[天点号个种款折块钱时件年月岁次人级米分]|多久|多长|多大|请问|请教|问下|问一下|能不能|可不可以|可以不|能否|是否|有没有|是不是"

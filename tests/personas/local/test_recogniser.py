@@ -49,17 +49,18 @@ def test_what_must_reach_a_person_does(seeded):
     assert len(missed) <= 0.1 * len(lines), missed
 
 
-def test_confidence_is_no_promise_beyond_what_was_measured(seeded):
-    """Lines answered with little confidence are wrong more often than the sure ones, and few sure ones are wrong."""
-    right: Counter[str] = Counter()
-    total: Counter[str] = Counter()
+def test_confidence_is_not_higher_than_the_share_of_right_answers(seeded):
+    """Per band, on lines that the rules know by now: a lower bound of honesty, not a measurement."""
+    claimed: dict[bool, list[float]] = {True: [], False: []}
+    right: Counter[bool] = Counter()
     for text, intent, topic in _lines(lambda label: "/" in label):
         found = seeded.recognise(text)
         if found.intent != "unclear":
-            band = "sure" if found.confidence >= 0.9 else "less sure"
-            total[band] += 1
-            right[band] += (found.intent, found.topic) == (intent, topic)
-    assert right["sure"] >= 0.9 * total["sure"]
+            sure = found.confidence >= 0.85
+            claimed[sure].append(found.confidence)
+            right[sure] += (found.intent, found.topic) == (intent, topic)
+    for sure, confidences in claimed.items():
+        assert right[sure] / len(confidences) >= sum(confidences) / len(confidences) - 0.02
 
 
 @pytest.mark.parametrize(
