@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from robots.models import Command, CommandState, Direction, Message, Reason
 
-__all__ = ["LineState", "state_filter", "state_of"]
+__all__ = ["COMMAND_STATES", "REASON_STATES", "LineState", "state_filter", "state_of"]
 
 
 class LineState(TextChoices):
@@ -20,7 +20,7 @@ class LineState(TextChoices):
 
 
 #: Every reason that is not named here means silence, with its own sentence.
-_BY_REASON: dict[str, LineState] = {
+REASON_STATES: dict[str, LineState] = {
     Reason.ANSWERED: LineState.REPLIED,
     Reason.ANSWERED_BY_COLLEAGUE: LineState.REPLIED,
     Reason.ASKED_BACK: LineState.REPLIED,
@@ -30,7 +30,7 @@ _BY_REASON: dict[str, LineState] = {
     Reason.DEAD_LETTER: LineState.FAILED,
     Reason.SEND_UNKNOWN: LineState.UNKNOWN,
 }
-_BY_COMMAND: dict[str, LineState] = {
+COMMAND_STATES: dict[str, LineState] = {
     CommandState.QUEUED: LineState.PROCESSING,
     CommandState.SENDING: LineState.PROCESSING,
     CommandState.ACCEPTED: LineState.REPLIED,
@@ -47,10 +47,10 @@ _BY_COMMAND: dict[str, LineState] = {
 def state_of(message: Message, command: Command | None) -> LineState:
     """Return how a line stands; ``command`` is that of a robot's line."""
     if message.direction == Direction.OUT:
-        return _BY_COMMAND.get(command.state, LineState.SILENT) if command else LineState.REPLIED
+        return COMMAND_STATES.get(command.state, LineState.SILENT) if command else LineState.REPLIED
     if message.settled_at is None:
         return LineState.PROCESSING
-    return _BY_REASON.get(message.reason, LineState.SILENT)
+    return REASON_STATES.get(message.reason, LineState.SILENT)
 
 
 def state_filter(state: str) -> Q:
@@ -59,13 +59,13 @@ def state_filter(state: str) -> Q:
     if state == LineState.PROCESSING:
         reasons = Q(settled_at__isnull=True)
     elif state == LineState.SILENT:
-        reasons = Q(settled_at__isnull=False) & ~Q(reason__in=list(_BY_REASON))
+        reasons = Q(settled_at__isnull=False) & ~Q(reason__in=list(REASON_STATES))
     else:
-        reasons = Q(settled_at__isnull=False, reason__in=_keys(_BY_REASON, state))
+        reasons = Q(settled_at__isnull=False, reason__in=_keys(REASON_STATES, state))
     if state == LineState.SILENT:
-        commands = Q(command__isnull=False) & ~Q(command__state__in=list(_BY_COMMAND))
+        commands = Q(command__isnull=False) & ~Q(command__state__in=list(COMMAND_STATES))
     else:
-        commands = Q(command__state__in=_keys(_BY_COMMAND, state))
+        commands = Q(command__state__in=_keys(COMMAND_STATES, state))
     if state == LineState.REPLIED:
         commands |= Q(command__isnull=True)
     return incoming & reasons | outgoing & commands

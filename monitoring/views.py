@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
+from monitoring.lines import LineState
+from monitoring.panel_texts import panel_texts
+from robots.models import Robot
 from worktool_ai.accounts.access import ability_required
-from worktool_ai.accounts.permissions import Ability
+from worktool_ai.accounts.permissions import Ability, may
+from worktool_ai.accounts.scopes import scope_of
 
 __all__ = ["business_panel"]
+
+#: Scripts and styles only from here: what a customer wrote can never become code.
+_POLICY = (
+    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 
 @ability_required(Ability.READ_LINES)
 def business_panel(request: HttpRequest) -> HttpResponse:
     """The business panel: every line and what became of it, live."""
-    return render(request, "monitoring/business.html")
+    context = {
+        "robots": scope_of(request.user).filter(Robot.objects.all(), ""),
+        "states": LineState.choices,
+        "with_contacts": may(request.user, Ability.READ_CONTACTS),
+        "texts": panel_texts(),
+        "options": _options(request),
+        "simulator_page": _simulator_page(request),
+        "may_add_robots": _has_page(request, "robots.add_robot"),
+    }
+    response = render(request, "monitoring/business.html", context)
+    response["Content-Security-Policy"] = _POLICY
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _options(request: HttpRequest) -> dict[str, Any]:
+    """Addresses for the scripts; an admin page only where the role may open it."""
+    pages = {"message": "robots_message", "run": "flows_run", "alert": "alerts_alert"}
+    links = {
+        name: reverse(f"admin:{page}_change", args=["ID"])
+        for name, page in pages.items()
+        if _has_page(request, page.replace("_", ".view_", 1))
+    }
+    return {"messages": reverse("api:message-list"), "rooms": reverse("api:room-list"), "links": links}
+
+
+def _has_page(request: HttpRequest, permission: str) -> bool:
+    return bool(getattr(request.user, "is_staff", False)) and request.user.has_perm(permission)
+
+
+def _simulator_page(request: HttpRequest) -> str:
+    """The simulator's chat page, with its token for those who may see robots' settings; empty outside the demo."""
+    if settings.ENVIRONMENT != "embedded" or not settings.SIMULATOR_TOKEN:
+        return ""
+    token = f"#token={settings.SIMULATOR_TOKEN}" if _has_page(request, "robots.change_robot") else ""
+    return f"{settings.WORKTOOL_BASE_URL}/{token}"

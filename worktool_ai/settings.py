@@ -198,6 +198,8 @@ INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
 ADMIN_USER = env.str("ADMIN_USER", "admin")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
 DEMO_ROBOT_ID = env.str("DEMO_ROBOT_ID", "")
+#: Guards the simulator's control API; the panel links to its chat page with it (embedded only).
+SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", "")
 DEMO_CALLBACK_KEY = env.str("DEMO_CALLBACK_KEY", "")
 
 # -- engine ------------------------------------------------------------------------------------------------------------

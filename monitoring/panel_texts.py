@@ -1,0 +1,69 @@
+"""Everything the panel's JavaScript says or looks up, in the reader's language, from the same tables as the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from monitoring.lines import COMMAND_STATES, REASON_STATES, LineState
+from robots.models import CommandState, Reason
+from robots.models.commands import command_status
+
+__all__ = ["panel_texts"]
+
+
+def panel_texts() -> dict[str, Any]:
+    """Return labels, the reason and command tables, and the sentences of the page."""
+    return {
+        "states": {state.value: str(state.label) for state in LineState},
+        "reasons": {
+            reason.value: {"text": str(reason.label), "state": REASON_STATES.get(reason, LineState.SILENT)}
+            for reason in Reason
+        },
+        "commands": {
+            command.value: {
+                "text": str(command.label),
+                "state": COMMAND_STATES.get(command, LineState.SILENT),
+                "status": command_status(command),
+            }
+            for command in CommandState
+        },
+        "levels": {"critical": _("Critical alert"), "warning": _("Warning"), "info": _("Notice")},
+        "text_types": {
+            "0": _("[unknown content]"),
+            "2": _("[picture]"),
+            "3": _("[voice]"),
+            "5": _("[video]"),
+            "7": _("[mini program]"),
+            "8": _("[link]"),
+            "9": _("[file]"),
+            "13": _("[merged messages]"),
+            "15": _("[reply with quote]"),
+        },
+        **_sentences(),
+    }
+
+
+def _sentences() -> dict[str, str]:
+    return {
+        "online": _("Live"),
+        "connecting": _("Connecting…"),
+        "reconnecting": _("Connection lost, reconnecting…"),
+        "waiting": _("Connection lost, next try in %s s"),
+        "new_lines": _("%s new lines"),
+        "older_loading": _("Loading older lines…"),
+        "no_older": _("This is where the record begins"),
+        "load_failed": _("The lines could not be loaded."),
+        "no_network": _("The server cannot be reached. Check the network, then try again."),
+        "request": _("Request %s"),
+        "private": _("private chat"),
+        "to": _("to %s"),
+        "backfill": _("fetched afterwards"),
+        "duplicate": _("duplicate"),
+        "confidence": _("%s%% sure"),
+        "times": _("%s times"),
+        "open_alert": _("Look at the alert"),
+        "dismiss": _("Dismiss"),
+        "sent_by": _("told by %s"),
+    }
