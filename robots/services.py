@@ -12,7 +12,11 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from robots import caches
-from robots.models import Conversation, Mode, Owner, Robot, RobotGroup
+from robots.inbound.body import BadBody, decode
+from robots.inbound.parse import room_of
+from robots.models import Conversation, DeadLetter, InboxEntry, Message, Mode, Owner, Reason, Robot, RobotGroup
+from robots.models.inbound import CallbackKind
+from robots.stream import partition_of
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
 from worktool_ai.lib import clock
@@ -23,7 +27,9 @@ __all__ = [
     "create_robot",
     "give_back",
     "new_callback_key",
+    "redrive",
     "rotate_callback_key",
+    "set_callback_key",
     "set_mode",
     "set_platform_id",
     "take_over",
@@ -54,7 +60,7 @@ def create_robot(
     """
     robot = Robot(slug=slug, name=name, robot_key=robot_key, mode=mode, group=group, **fields)
     set_platform_id(robot, robot_id)
-    _set_callback_key(robot, callback_key or new_callback_key())
+    set_callback_key(robot, callback_key)
     with transaction.atomic():
         robot.save(force_insert=True)
         audit.record(actor, "robot.add", robot, {}, {"slug": slug, "name": name, "mode": mode}, request)
@@ -78,7 +84,7 @@ def rotate_callback_key(robot: Robot, actor: Actor, request: HttpRequest | None 
         row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
         row.previous_key_digest = row.callback_key_digest
         row.previous_key_until = clock.now() + OLD_KEY_VALID
-        _set_callback_key(row, new_callback_key())
+        set_callback_key(row)
         row.save()
         after = {"callback": mask(row.callback_key), "old_valid_until": row.previous_key_until}
         audit.record(actor, "robot.rotate_key", row, {}, after, request)
@@ -86,7 +92,9 @@ def rotate_callback_key(robot: Robot, actor: Actor, request: HttpRequest | None 
     return row
 
 
-def _set_callback_key(robot: Robot, key: str) -> None:
+def set_callback_key(robot: Robot, key: str = "") -> None:
+    """Set the key of the robot's callback address, a new one unless given; the caller saves."""
+    key = key or new_callback_key()
     robot.callback_key = key
     robot.callback_key_digest = fingerprint(key)
 
@@ -132,3 +140,37 @@ def _change_owner(
         row.save(update_fields=["owner", "owner_epoch"])
         audit.record(actor, action, row, before, {"owner": owner, "owner_epoch": row.owner_epoch}, request)
     return row
+
+
+@transaction.atomic
+def redrive(letter_id: UUID, actor: Actor, request: HttpRequest | None = None) -> bool:
+    """Have a dead letter handled once more, as if the door had just taken it; false when its robot is gone.
+
+    It keeps its id and its time: what was stored of it is stored anew, and a stale line is still not answered.
+    """
+    letter = DeadLetter.objects.select_for_update(of=("self",)).get(pk=letter_id)
+    if letter.robot_id is None:
+        return False
+    Message.objects.filter(pk=letter.pk, reason=Reason.DEAD_LETTER, run_id=None).delete()
+    entry = {
+        "partition": partition_of(letter.robot_id, _room_of(letter)),
+        "robot_id": letter.robot_id,
+        "kind": letter.kind,
+        "content_type": letter.content_type,
+        "body": letter.body,
+        "received_at": letter.received_at,
+    }
+    InboxEntry.objects.get_or_create(pk=letter.pk, defaults=entry)
+    letter.attempts, letter.redriven_at = letter.attempts + 1, clock.now()
+    letter.save(update_fields=["attempts", "redriven_at"])
+    audit.record(actor, "deadletter.redrive", letter, {}, {"attempts": letter.attempts}, request)
+    return True
+
+
+def _room_of(letter: DeadLetter) -> str:
+    if letter.kind != CallbackKind.MESSAGE:
+        return ""
+    try:
+        return room_of(decode(bytes(letter.body), letter.content_type))
+    except BadBody:
+        return ""

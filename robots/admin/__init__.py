@@ -1,0 +1,7 @@
+"""The gateway's admin pages. Facts are looked at, robots and their groups are edited, all inside the robot scope."""
+
+from __future__ import annotations
+
+from robots.admin import commands, inbound, lines, robots
+
+__all__ = ["commands", "inbound", "lines", "robots"]

@@ -1,0 +1,157 @@
+"""Commands and their results: what was told to the phones, and what they said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+
+from robots.admin.common import (
+    ChoicesDropdownFilter,
+    IdSearchMixin,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+    linked_rows,
+    shown_json,
+)
+from robots.error_codes import describe
+from robots.models import Command, CommandResult, CommandState
+from robots.outbox_claim import HOLD_UNKNOWN
+from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin
+from worktool_ai.lib import clock
+from worktool_ai.lib.text import shorten
+
+_ON_THE_WAY = (CommandState.QUEUED, CommandState.SENDING, CommandState.ACCEPTED)
+_LOOK = (CommandState.PARTIAL, CommandState.UNKNOWN, CommandState.WITHDRAWN_UNCONFIRMED, CommandState.EXPIRED)
+_BAD = (CommandState.FAILED, CommandState.NOT_ACCEPTED)
+STATE_COLOURS = (
+    dict.fromkeys(_ON_THE_WAY, "info")
+    | dict.fromkeys(_LOOK, "warning")
+    | dict.fromkeys(_BAD, "danger")
+    | {CommandState.DONE: "success", CommandState.DRAFT: "primary"}
+)
+
+
+class NeedsAPersonFilter(DropdownFilter):  # type: ignore[misc]
+    """What no rule decides any more, and what did not work."""
+
+    title = _("needs a person")
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [("unknown", _("unknown for over two minutes")), ("failed", _("failed or not accepted"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Command]) -> QuerySet[Command]:
+        if self.value() == "unknown":
+            return queryset.filter(state=CommandState.UNKNOWN, sending_at__lt=clock.now() - HOLD_UNKNOWN)
+        if self.value() == "failed":
+            not_repeated = Q(state=CommandState.NOT_ACCEPTED, resent_as=None)
+            return queryset.filter(Q(state__in=(CommandState.FAILED, CommandState.PARTIAL)) | not_repeated)
+        return queryset
+
+
+@admin.register(Command)
+class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+    scope_path = "robot"
+    uuid_fields = ("id", "run_id", "message_id", "resent_as_id")
+    list_display = ("created_at", "robot", "target", "shown_line", "shown_state", "priority", "attempts", "platform_id")
+    list_filter = (
+        NeedsAPersonFilter,
+        ("state", ChoicesDropdownFilter),
+        ("robot", RelatedDropdownFilter),
+        "priority",
+        "kind",
+        ("created_at", RangeDateTimeFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("platform_id__exact", "target", "text")
+    search_help_text = _("sendId, the platform's messageId, a run's id, a target, or words of the text.")
+    list_select_related = ("robot",)
+    fields = (
+        *("id", "platform_id", "robot", "room", "target", "kind", "text", "shown_payload", "priority", "shown_state"),
+        *("shown_error", "attempts", "created_at", "not_before", "expires_at", "sending_at", "sender", "accepted_at"),
+        *("final_at", "resent_as", "shown_results", "shown_evidence", "further"),
+    )
+
+    @display(description=_("text"))
+    def shown_line(self, command: Command) -> str:
+        return shorten(command.text, 60) or "—"
+
+    @display(description=_("state"), label=STATE_COLOURS, ordering="state")
+    def shown_state(self, command: Command) -> tuple[str, str]:
+        return command.state, command.get_state_display()
+
+    @display(description=_("error"))
+    def shown_error(self, command: Command) -> str:
+        """The platform's words, and what an operator can do about them."""
+        if command.error_code is None:
+            return command.error_reason or "—"
+        known = describe(command.error_code)
+        told = [f"{known.code} {known.meaning}", command.error_reason, str(known.advice)]
+        return " · ".join(part for part in told if part)
+
+    @display(description=_("payload"))
+    def shown_payload(self, command: Command) -> SafeString:
+        return shown_json(command.payload)
+
+    @display(description=_("results"))
+    def shown_results(self, command: Command) -> SafeString:
+        return shown_json([result.raw for result in command.results.order_by("received_at")[:20]])
+
+    @display(description=_("evidence for and against"))
+    def shown_evidence(self, command: Command) -> SafeString:
+        return shown_json(command.evidence)
+
+    @display(description=_("see also"))
+    def further(self, command: Command) -> SafeString | str:
+        return linked_rows(command)
+
+
+class OrphanFilter(DropdownFilter):  # type: ignore[misc]
+    title = _("whose it is")
+    parameter_name = "whose"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [("nobody", _("of no command of ours"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CommandResult]) -> QuerySet[CommandResult]:
+        if self.value() != "nobody":
+            return queryset
+        # younger ones may still find their command
+        return queryset.filter(command=None, received_at__lt=clock.now() - timedelta(minutes=2))
+
+
+@admin.register(CommandResult)
+class CommandResultAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+    scope_path = "robot"
+    uuid_fields = ("id", "command_id")
+    list_display = ("received_at", "robot", "command", "shown_outcome", "fail_list", "time_cost", "platform_id")
+    list_filter = (OrphanFilter, ("robot", RelatedDropdownFilter), "error_code", ("received_at", RangeDateTimeFilter))
+    list_filter_submit = True
+    search_fields = ("platform_id__exact", "inner_id__exact")
+    search_help_text = _("sendId or the platform's messageId.")
+    list_select_related = ("robot", "command")
+    fields = (
+        *("received_at", "robot", "command", "platform_id", "inner_id", "kind", "shown_outcome", "error_reason"),
+        *("success_list", "fail_list", "run_time", "time_cost", "shown_raw"),
+    )
+
+    @display(description=_("outcome"), label={"ok": "success", "partial": "warning", "failed": "danger"})
+    def shown_outcome(self, result: CommandResult) -> tuple[str, str]:
+        known = describe(result.error_code)
+        state = "ok" if known.counts_as_done else "failed"
+        if result.fail_list and (state == "ok" or result.success_list):
+            state = "partial"
+        return state, f"{result.error_code} {known.meaning}"
+
+    @display(description=_("raw"))
+    def shown_raw(self, result: CommandResult) -> SafeString:
+        return shown_json(result.raw)

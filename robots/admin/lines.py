@@ -1,0 +1,161 @@
+"""Rooms, conversations and the lines said in them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from robots import services
+from robots.admin.commands import STATE_COLOURS
+from robots.admin.common import (
+    ChoicesDropdownFilter,
+    IdSearchMixin,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+    back_to,
+    confirm,
+    linked_rows,
+    person,
+    shown_json,
+)
+from robots.models import Conversation, Direction, Media, Message, Owner, Reason, Room
+from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin
+from worktool_ai.lib.text import shorten
+
+#: Colours of reasons: what went well, what a person should look at; the rest is neutral.
+_GOOD = (Reason.ANSWERED, Reason.ANSWERED_BY_COLLEAGUE)
+_LOOK = (Reason.HANDED_OVER, Reason.ASKED_BACK, Reason.DRAFT_ONLY, Reason.STALE_LINE, Reason.STALE_REPLY)
+_BAD = (Reason.SEND_FAILED, Reason.SEND_UNKNOWN, Reason.FLOW_FAILED, Reason.DEAD_LETTER)
+REASON_COLOURS = (
+    dict.fromkeys(_GOOD, "success") | dict.fromkeys(_LOOK, "warning") | dict.fromkeys(_BAD, "danger") | {"open": "info"}
+)
+
+
+@admin.register(Room)
+class RoomAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+    scope_path = "robot"
+    list_display = ("name", "remark", "address", "is_group", "room_type", "robot", "created_at")
+    list_filter = (("robot", RelatedDropdownFilter), "is_group", "room_type")
+    search_fields = ("name", "remark", "address")
+    list_select_related = ("robot",)
+
+
+@admin.register(Conversation)
+class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+    scope_path = "robot"
+    list_display = ("sender_name", "room", "robot", "shown_owner", "created_at")
+    list_filter = (("robot", RelatedDropdownFilter), "owner")
+    search_fields = ("sender_name", "room__name", "room__remark")
+    list_select_related = ("room", "robot")
+    fields = ("sender_name", "room", "robot", "shown_owner", "owner_epoch", "created_at", "further")
+    actions_detail: ClassVar[list[str]] = ["take_over", "give_back"]
+
+    @display(description=_("owner"), label={Owner.ROBOT: "success", Owner.HUMAN: "warning"}, ordering="owner")
+    def shown_owner(self, conversation: Conversation) -> tuple[str, str]:
+        return conversation.owner, conversation.get_owner_display()
+
+    @display(description=_("see also"))
+    def further(self, conversation: Conversation) -> SafeString | str:
+        return linked_rows(conversation)
+
+    @action(
+        description=_("Take over"),
+        icon="front_hand",
+        permissions=["robots.change_conversation"],
+        dialog=confirm(
+            _("Answer yourself from now on?"), _("What the robot has not sent yet to this person is withdrawn.")
+        ),
+    )
+    def take_over(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        conversation = services.take_over(self._id(request, object_id), person(request), request)
+        return back_to(request, conversation, _("The robot is silent here until the conversation is given back."))
+
+    @action(
+        description=_("Give back"),
+        icon="smart_toy",
+        permissions=["robots.change_conversation"],
+        dialog=confirm(_("Let the robot answer again?"), _("It answers from the next line on.")),
+    )
+    def give_back(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        conversation = services.give_back(self._id(request, object_id), person(request), request)
+        return back_to(request, conversation, _("The robot answers here again."))
+
+    def _id(self, request: HttpRequest, object_id: str) -> UUID:
+        conversation: Conversation | None = self.get_object(request, object_id)  # inside the person's scope
+        if conversation is None:
+            raise Http404
+        return conversation.pk
+
+
+@admin.register(Message)
+class MessageAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+    scope_path = "robot"
+    uuid_fields = ("id", "run_id", "conversation_id")
+    list_display = (
+        "received_at",
+        "shown_direction",
+        "robot",
+        "room",
+        "sender_name",
+        "shown_line",
+        "shown_reason",
+        "intent",
+    )
+    list_filter = (
+        ("received_at", RangeDateTimeFilter),
+        ("robot", RelatedDropdownFilter),
+        ("reason", ChoicesDropdownFilter),
+        "direction",
+        "intent",
+        "is_backfill",
+    )
+    list_filter_submit = True
+    search_fields = ("text", "sender_name", "room__name", "room__remark", "platform_id__exact")
+    search_help_text = _("Words, a person, a room, the platform's id, or our id of a line, run or conversation.")
+    list_select_related = ("robot", "room", "command")
+    fields = (
+        *("received_at", "direction", "robot", "room", "conversation", "sender_name", "text", "raw_text"),
+        *("text_type", "at_me", "media", "platform_id", "shown_reason", "intent", "intent_confidence", "topic"),
+        *("duplicate_of", "is_backfill", "settled_at", "shown_extra", "further"),
+    )
+
+    @display(description=_("direction"), label={Direction.IN: "info", Direction.OUT: "success"}, ordering="direction")
+    def shown_direction(self, line: Message) -> tuple[str, str]:
+        return line.direction, line.get_direction_display()
+
+    @display(description=_("text"))
+    def shown_line(self, line: Message) -> str:
+        return shorten(line.text, 80) or "—"
+
+    @display(description=_("state"), label=STATE_COLOURS | REASON_COLOURS, ordering="reason")
+    def shown_reason(self, line: Message) -> tuple[str, Any]:
+        """A customer's line shows its reason, the robot's own the state of its command."""
+        if line.direction == Direction.OUT:
+            command = getattr(line, "command", None)
+            return (command.state, command.get_state_display()) if command else ("", "—")
+        return (line.reason, line.get_reason_display()) if line.reason else ("open", _("in hand"))
+
+    @display(description=_("further fields"))
+    def shown_extra(self, line: Message) -> SafeString:
+        return shown_json(line.extra)
+
+    @display(description=_("see also"))
+    def further(self, line: Message) -> SafeString | str:
+        return linked_rows(line)
+
+
+@admin.register(Media)
+class MediaAdmin(ReadOnlyModelAdmin):
+    list_display = ("digest", "content_type", "size", "created_at")
+    fields = ("digest", "content_type", "size", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Media]:
+        rows: QuerySet[Media] = super().get_queryset(request)
+        return rows.defer("content")

@@ -1,0 +1,194 @@
+"""Robots, their groups, when they were online, group QR codes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.forms.widgets import ArrayWidget
+from unfold.decorators import action, display
+
+from robots import caches, services
+from robots.admin.common import back_to, confirm, person, shown_json, shown_text
+from robots.admin.raw_bodies import RawBodiesView
+from robots.connecting import connect_robot
+from robots.models import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
+from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin
+from worktool_ai.lib.crypto import fingerprint, mask
+
+
+class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The platform's robot id is write-only: leaving it empty keeps it."""
+
+    class Meta:
+        model = Robot
+        fields = (
+            *("slug", "name", "aliases", "group", "robot_type", "persona", "mode", "is_active"),
+            *("robot_id", "robot_key", "staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
+        )
+
+    def clean_robot_id(self) -> str:
+        robot_id = str(self.cleaned_data.get("robot_id") or "").strip()
+        if not robot_id and self.instance._state.adding:
+            raise ValidationError(_("Enter the robot id that the WorkTool app shows."), code="required")
+        known = Robot.objects.exclude(pk=self.instance.pk).filter(robot_id_digest=fingerprint(robot_id))
+        if robot_id and known.exists():
+            raise ValidationError(_("Another robot here has this id."), code="unique")
+        return robot_id
+
+
+@admin.register(Robot)
+class RobotAdmin(AuditedModelAdmin):
+    scope_path = ""
+    form = RobotForm
+    list_display = (
+        *("name", "slug", "shown_mode", "shown_online", "group", "persona"),
+        *("masked_robot_id", "last_callback_at", "is_active"),
+    )
+    list_filter = ("mode", "is_active", "is_online", "group")
+    search_fields = ("name", "slug", "aliases")
+    list_select_related = ("group", "persona")
+    formfield_overrides: ClassVar[dict[Any, Any]] = {ArrayField: {"widget": ArrayWidget}}
+    readonly_fields = ("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at")
+    actions_detail: ClassVar[list[str]] = ["connect", "rotate_key"]
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "aliases", "group", "robot_type", "persona", "mode", "is_active")}),
+        (
+            _("Connection"),
+            {
+                "fields": (
+                    *("robot_id", "masked_robot_id", "robot_key", "callback_address"),
+                    *("shown_online", "last_callback_at", "created_at"),
+                )
+            },
+        ),
+        (
+            _("Manners"),
+            {"fields": ("staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s")},
+        ),
+    )
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        return (("raw-bodies/", "robots_raw_bodies", RawBodiesView.as_view(model_admin=self)),)
+
+    @display(
+        description=_("mode"),
+        label={Mode.SHADOW: "info", Mode.ASSIST: "warning", Mode.AUTOMATIC: "success"},
+        ordering="mode",
+    )
+    def shown_mode(self, robot: Robot) -> tuple[str, str]:
+        return robot.mode, robot.get_mode_display()
+
+    @display(description=_("online"), label={"online": "success", "offline": "danger"}, ordering="is_online")
+    def shown_online(self, robot: Robot) -> tuple[str, Any]:
+        if robot.is_online is None:
+            return "unknown", _("unknown")
+        return ("online", _("online")) if robot.is_online else ("offline", _("offline"))
+
+    @display(description=_("robot id"))
+    def masked_robot_id(self, robot: Robot) -> str:
+        return mask(robot.robot_id) or "—"
+
+    @display(description=_("callback address"))
+    def callback_address(self, robot: Robot) -> SafeString | str:
+        """Holds the key, so only people who may change the robot are shown it."""
+        if robot._state.adding:
+            return "—"
+        return shown_text(services.callback_url(robot, "message"))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return fieldsets
+        hidden = {"callback_address", "robot_id", "robot_key"}
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
+            for title, options in fieldsets
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        assert isinstance(obj, Robot)
+        if robot_id := form.cleaned_data.get("robot_id"):
+            services.set_platform_id(obj, robot_id)
+        if not change:
+            services.set_callback_key(obj)
+        super().save_model(request, obj, form, change)
+        caches.forget()
+
+    @action(
+        description=_("Connect"),
+        icon="cable",
+        permissions=["robots.change_robot"],
+        dialog=confirm(
+            _("Connect this robot?"),
+            _("The platform is told to post all five callbacks to this system, for every line that the robot reads."),
+        ),
+    )
+    def connect(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        robot = self._robot(request, object_id)
+        steps = connect_robot(robot, person(request), request)
+        for step in steps:
+            if step.problem:
+                messages.error(request, f"{step.event}: {step.problem}")
+        if any(step.problem for step in steps):
+            return back_to(request, robot, "")
+        return back_to(request, robot, _("Connected: all five callbacks come here now."))
+
+    @action(
+        description=_("New callback key"),
+        icon="key",
+        permissions=["robots.change_robot"],
+        dialog=confirm(
+            _("Make a new callback key?"),
+            _("The old address works 24 hours more. Connect the robot afterwards: the platform must learn the new."),
+        ),
+    )
+    def rotate_key(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        robot = services.rotate_callback_key(self._robot(request, object_id), person(request), request)
+        return back_to(request, robot, _("The robot has a new callback key. Connect it now."))
+
+    def _robot(self, request: HttpRequest, object_id: str) -> Robot:
+        robot: Robot | None = self.get_object(request, object_id)  # inside the person's scope
+        if robot is None:
+            raise Http404
+        return robot
+
+
+@admin.register(RobotGroup)
+class RobotGroupAdmin(AuditedModelAdmin):
+    list_display = ("name", "robots_in_it")
+    search_fields = ("name",)
+
+    @display(description=_("robots"))
+    def robots_in_it(self, group: RobotGroup) -> str:
+        return ", ".join(group.robots.values_list("name", flat=True)) or "—"
+
+
+@admin.register(OnlineChange)
+class OnlineChangeAdmin(ReadOnlyModelAdmin):
+    scope_path = "robot"
+    list_display = ("at", "robot", "is_online", "source")
+    list_filter = ("robot", "is_online")
+    list_select_related = ("robot",)
+    date_hierarchy = "at"
+
+
+@admin.register(GroupQrCode)
+class GroupQrCodeAdmin(ReadOnlyModelAdmin):
+    scope_path = "robot"
+    list_display = ("received_at", "robot", "group_name", "qr_code")
+    list_filter = ("robot",)
+    search_fields = ("group_name",)
+    list_select_related = ("robot",)
+    fields = ("robot", "group_name", "qr_code", "platform_id", "received_at", "shown_raw")
+
+    @display(description=_("raw"))
+    def shown_raw(self, code: GroupQrCode) -> SafeString:
+        return shown_json(code.raw)
