@@ -20,7 +20,7 @@ from tests.robots.outbound.conftest import ROBOT_ID, Queue, ago
 from worktool_ai.accounts.models import AuditEntry, Role, ScopeKind, User
 from worktool_ai.lib.clock import now
 
-LABELS = sorted(model._meta.model_name for model in admin.site._registry if model._meta.app_label == "robots")
+LABELS = sorted(str(model._meta.model_name) for model in admin.site._registry if model._meta.app_label == "robots")
 
 
 def signed_in(**more: Any) -> Client:
