@@ -202,7 +202,7 @@ def _check_node(node: NodeSpec) -> list[Problem]:
 
 
 def _check_conditions(place: str, conditions: list[str]) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     for text in conditions:
         try:
             compile_condition(text)
@@ -265,7 +265,7 @@ def _check_shape(spec: GraphSpec) -> list[Problem]:
 
 def _check_ways_out(spec: GraphSpec, edges: list[EdgeSpec]) -> list[Problem]:
     """A port that a node really leaves by must lead somewhere, else the customer's line would end in nowhere."""
-    problems = []
+    problems: list[Problem] = []
     connected = {(edge.source, edge.port) for edge in edges}
     for node in spec.nodes:
         if node.type not in nodes.registry or not any(edge.source == node.id for edge in edges):

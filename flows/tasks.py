@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from flows import doorbell
 from flows.engine import claims, startup, waits, worker
 from worktool_ai.lib.heartbeats import beat
 
-__all__ = ["advance", "heartbeat", "poll", "ring", "startup"]
-
-ring = doorbell.ring
+__all__ = ["advance", "heartbeat", "poll", "startup"]
 
 POLL_LIMIT = 1000
 

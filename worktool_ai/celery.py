@@ -17,9 +17,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worktool_ai.settings")
 app = Celery("worktool_ai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Threads and greenlets that ring a doorbell have no current app of their own.
+app.set_default()
 
 
-@setup_logging.connect(weak=False)
+@setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def _keep_our_logging(**_: Any) -> None:
     """Celery would set levels of its own and redirect stderr; connected, it leaves ours (settings.LOGGING) alone."""
 

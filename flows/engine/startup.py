@@ -24,11 +24,11 @@ def problems(concurrency: int, pool: str) -> list[str]:
     found = []
     if "gevent" not in pool or not monkey.is_module_patched("socket"):
         found.append("the worker must run on the gevent pool: start it with `-P gevent`, patched before any import")
-    if psycopg.waiting.wait.__name__ == "wait_c":
+    if getattr(psycopg.waiting.wait, "__name__", "") == "wait_c":
         found.append("psycopg was imported before gevent patched the process: its waits would block every run")
     if concurrency < LEAST_SLOTS:
         found.append(f"-c {concurrency} is too few: with its window full Celery sleeps a second; use -c {LEAST_SLOTS}")
-    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    options: dict[str, Any] = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     if options.get("max_connections", 0) < LEAST_BROKER_CONNECTIONS:
         found.append(f"broker max_connections must be {LEAST_BROKER_CONNECTIONS}, else acknowledgements are lost")
     if not settings.CELERY_TASK_ACKS_LATE:
@@ -36,7 +36,7 @@ def problems(concurrency: int, pool: str) -> list[str]:
     return found
 
 
-@worker_init.connect(weak=False)
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def refuse_unfit(sender: Any = None, **_: Any) -> None:
     """Stop the worker at start-up, naming every reason at once."""
     found = problems(int(sender.concurrency or 0), str(sender.pool_cls))

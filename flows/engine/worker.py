@@ -35,7 +35,7 @@ class Slots:
         self._keeper: threading.Thread | None = None
 
     def free(self) -> int:
-        return max(0, settings.WORKER_SLOTS - len(self._held))
+        return max(0, int(settings.WORKER_SLOTS) - len(self._held))
 
     def take(self, conversations: set[UUID]) -> None:
         with self._lock:
@@ -84,8 +84,10 @@ def advance(count: int) -> int:
         for item in claimed:
             slots.give_back(item.conversation_id)
         raise
-    for item in {item.conversation_id for item in claimed} - {head.claim.conversation_id for head in heads}:
-        slots.give_back(item)
+    walked = {head.claim.conversation_id for head in heads}
+    for item in claimed:
+        if item.conversation_id not in walked:
+            slots.give_back(item.conversation_id)
     run_all([partial(_advance_one, head) for head in heads])
     return len(claimed)
 

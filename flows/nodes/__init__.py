@@ -137,4 +137,4 @@ class Node(Plugin):
         raise NodeError(f"{self.key} asked for no effect and cannot be resumed")
 
 
-registry: Registry[Node] = Registry("flow node", Node, "flows.nodes")
+registry: Registry[Node] = Registry("flow node", Node, "flows.nodes")  # type: ignore[type-abstract]

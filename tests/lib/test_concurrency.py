@@ -13,7 +13,7 @@ from worktool_ai.lib.concurrency import run_all
 
 def test_all_run_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=5)
-    run_all([together.wait] * 3)  # type: ignore[list-item]
+    run_all([together.wait] * 3)
 
 
 def test_one_error_does_not_stop_the_others() -> None:

@@ -49,7 +49,8 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
     """Return the programs of the product in the order in which they start."""
     manage = (sys.executable, "manage.py")
     # -q: without the banner; our one log has lines, not pictures
-    celery = (sys.executable, "-W", "ignore:You're running the worker", "-m", "celery", "-q", "-A", "worktool_ai.celery")
+    quiet = ("-W", "ignore:You're running the worker")
+    celery = (sys.executable, *quiet, "-m", "celery", "-q", "-A", "worktool_ai.celery")
     lone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     web = (sys.executable, "-m", "worktool_ai.supervisor.web", "--fd", str(listening_fd))
     programs = [
