@@ -9,7 +9,8 @@ from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.forms.widgets import ArrayWidget
@@ -58,6 +59,7 @@ class RobotAdmin(AuditedModelAdmin):
     formfield_overrides: ClassVar[dict[Any, Any]] = {ArrayField: {"widget": ArrayWidget}}
     readonly_fields = ("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at")
     actions_detail: ClassVar[list[str]] = ["connect", "rotate_key"]
+    actions_list: ClassVar[list[str]] = ["latest_callbacks"]
     fieldsets = (
         (None, {"fields": ("name", "slug", "aliases", "group", "robot_type", "persona", "mode", "is_active")}),
         (
@@ -121,6 +123,10 @@ class RobotAdmin(AuditedModelAdmin):
             services.set_callback_key(obj)
         super().save_model(request, obj, form, change)
         caches.forget()
+
+    @action(description=_("Latest callbacks"), icon="move_to_inbox", permissions=["robots.change_robot"])
+    def latest_callbacks(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:robots_raw_bodies"))
 
     @action(
         description=_("Connect"),

@@ -216,7 +216,9 @@ def test_raw_bodies_are_shown_inside_the_scope(owner: Client, robot: Robot, monk
         return raw_bodies.RawBody(now(), "message", 400, "body", slug, "application/json", 3, text)
 
     monkeypatch.setattr(raw_bodies, "latest", lambda: [body("demo", "第一条"), body("other", "第二条")])
-    assert "第二条" in page(owner, "robots_raw_bodies")
+    button = reverse("admin:robots_robot_latest_callbacks")
+    assert button in page(owner, "robots_robot_changelist")
+    assert "第二条" in owner.get(button, follow=True).content.decode()
     engineer = signed_in(username="engineer", role=Role.ENGINEER, scope_kind=ScopeKind.ROBOTS, scope_values=["demo"])
     shown = page(engineer, "robots_raw_bodies")
     assert "第一条" in shown
