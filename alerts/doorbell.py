@@ -1,21 +1,12 @@
-"""Ringing for the deliverer. A hint only: rows with a due time are the truth, and a poll finds them each second."""
+"""The deliverer's doorbell."""
 
 from __future__ import annotations
 
-from celery import current_app
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
-
-from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib import doorbell
 
 __all__ = ["ring"]
 
-logger = get_logger(__name__)
-
 
 def ring() -> None:
-    """Tell the workers that deliveries are due; never fails, whatever the broker does."""
-    try:
-        current_app.send_task("alerts.deliver_due", retry=False)
-    except (OperationalError, RedisError, OSError) as error:
-        logger.warning("doorbell.unheard", error=type(error).__name__)
+    """Tell the workers that deliveries are due; never fails (:mod:`worktool_ai.lib.doorbell`)."""
+    doorbell.ring("alerts.deliver_due")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from alerts import deliveries, doorbell
+from alerts import deliveries
 
-__all__ = ["deliver_due", "ring"]
-
-ring = doorbell.ring
+__all__ = ["deliver_due"]
 
 
 @shared_task(name="alerts.deliver_due", ignore_result=True, acks_late=True)

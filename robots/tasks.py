@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
 
 from robots import connecting, outbox, outbox_claim, reconcile, results
 from robots.models import Command, CommandState
+from worktool_ai.lib import doorbell
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
-from worktool_ai.lib.logs import get_logger
 
 __all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands", "ring_outbox"]
 
-logger = get_logger(__name__)
-
-#: A doorbell that nobody heard so long is not worth answering: the poll has been round.
-DOORBELL_S = 10
-
 
 def ring_outbox() -> None:
-    """Tell a worker that commands are queued. Never fails: the poll finds within a second what a lost ring forgot."""
-    try:
-        drain_outbox.apply_async(expires=DOORBELL_S, retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("outbox.unheard", error=type(error).__name__)
+    """Tell a worker that commands are queued; never fails (:mod:`worktool_ai.lib.doorbell`)."""
+    doorbell.ring("robots.drain_outbox")
 
 
 @shared_task(name="robots.drain_outbox", ignore_result=True)
