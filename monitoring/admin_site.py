@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from monitoring import overview
 from worktool_ai.accounts.permissions import Ability, may
 
 __all__ = ["dashboard", "navigation"]
@@ -127,5 +128,10 @@ def _unnamed() -> list[tuple[str, str]]:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Fill the admin's first page."""
-    return context
+    """Fill the admin's first page (``monitoring/dashboard.html``)."""
+    return {
+        **context,
+        "tiles": overview.tiles(request.user),
+        "robots": overview.robots(request.user),
+        "may_add_robots": request.user.has_perm("robots.add_robot"),
+    }
