@@ -57,6 +57,9 @@ class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     fields = ("sender_name", "room", "robot", "shown_owner", "owner_epoch", "created_at", "further")
     actions_detail: ClassVar[list[str]] = ["take_over", "give_back"]
 
+    def has_change_owner_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("robots.change_conversation")
+
     @display(description=_("owner"), label={Owner.ROBOT: "success", Owner.HUMAN: "warning"}, ordering="owner")
     def shown_owner(self, conversation: Conversation) -> tuple[str, str]:
         return conversation.owner, conversation.get_owner_display()
@@ -68,7 +71,7 @@ class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     @action(
         description=_("Take over"),
         icon="front_hand",
-        permissions=["robots.change_conversation"],
+        permissions=["change_owner"],
         dialog=confirm(
             _("Answer yourself from now on?"), _("What the robot has not sent yet to this person is withdrawn.")
         ),
@@ -80,7 +83,7 @@ class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     @action(
         description=_("Give back"),
         icon="smart_toy",
-        permissions=["robots.change_conversation"],
+        permissions=["change_owner"],
         dialog=confirm(_("Let the robot answer again?"), _("It answers from the next line on.")),
     )
     def give_back(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

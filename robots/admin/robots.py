@@ -124,14 +124,14 @@ class RobotAdmin(AuditedModelAdmin):
         super().save_model(request, obj, form, change)
         caches.forget()
 
-    @action(description=_("Latest callbacks"), icon="move_to_inbox", permissions=["robots.change_robot"])
+    @action(description=_("Latest callbacks"), icon="move_to_inbox", permissions=["change"])
     def latest_callbacks(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:robots_raw_bodies"))
 
     @action(
         description=_("Connect"),
         icon="cable",
-        permissions=["robots.change_robot"],
+        permissions=["change"],
         dialog=confirm(
             _("Connect this robot?"),
             _("The platform is told to post all five callbacks to this system, for every line that the robot reads."),
@@ -150,7 +150,7 @@ class RobotAdmin(AuditedModelAdmin):
     @action(
         description=_("New callback key"),
         icon="key",
-        permissions=["robots.change_robot"],
+        permissions=["change"],
         dialog=confirm(
             _("Make a new callback key?"),
             _("The old address works 24 hours more. Connect the robot afterwards: the platform must learn the new."),
