@@ -30,9 +30,10 @@ RANK_OF_OTHERS = 3  # intents that operators add
 STEEPNESS = 1.9  # evidence 1.0 -> score 0.85
 ENOUGH = 0.5  # score from which a line is answered
 ASKING_BONUS = 1.25
+ADDRESSING_BONUS = 1.5
 TALK_DAMPING = {True: 0.6, False: 0.85}  # of a line that asks, that does not
 REPEAT_BONUS = 0.2
-TIE = 0.02
+TIE = 0.05  # evidence by which a rival must be weaker
 TALE = 40  # characters from which a line that asks for nothing reads as a tale
 EXPLAINS = 0.5  # weight from which a rule explains a line
 
@@ -44,6 +45,8 @@ ASKING = (
     r"\?|吗|怎么|什么|哪|多少|几[天点号个种款折块钱时件年月岁次人级米分]|多久|多长|多大|请问|请教|问下|问一下|能不能|可不可以|可以不|能否|是否|有没有|是不是"
     r"|[^对]不$|没$|呢$|不呢$|谁|帮我|帮忙|帮[查看弄下个帮催改]|能帮|麻烦|求|我想|我要|想要|需要|给我|发我|跟我|你们|你家|客服|老板|亲"
 )
+#: Words said to a company rather than to another member.
+ADDRESSING = r"你们|客服|请问|麻烦|帮我|帮忙|^亲"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class _Needle:
-    """One phrase, pattern or exclude, and the rule that wants it."""
+    """One phrase, pattern or exclude, and the rule that wants it; ``length`` in characters, of a phrase only."""
 
     rule: Rule
     source: str
+    length: int = 0
     excludes: bool = False
 
 
@@ -92,7 +96,8 @@ class _Candidate:
         self.evidence += weight
         self.intents[rule.intent] = self.intents.get(rule.intent, 0.0) + weight
         # Only rules that settle a line explain it: a hint's long phrase is still a hint.
-        self.explained = max([self.explained, *(len(n.source) for n in needles if rule.weight >= EXPLAINS)])
+        if rule.weight >= EXPLAINS:
+            self.explained = max(self.explained, *(needle.length for needle in needles))
         self.found.append(f"{'、'.join(n.source for n in needles)} ({rule.slug} {rule.weight:g})")
 
     def __str__(self) -> str:
@@ -104,21 +109,21 @@ class Recogniser:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         active = [rule for rule in rules if rule.active]
-        self._phrases = [_Needle(rule, phrase) for rule in active for phrase in rule.phrases]
+        self._phrases = [_Needle(rule, phrase, len(phrase)) for rule in active for phrase in rule.phrases]
         self._phrases += [_Needle(rule, phrase, excludes=True) for rule in active for phrase in rule.excludes]
         self._patterns = [_Needle(rule, pattern) for rule in active for pattern in rule.patterns]
         self._phrase_set = PhraseSet(needle.source for needle in self._phrases)
-        self._pattern_set = PatternSet([*(needle.source for needle in self._patterns), ASKING])
+        self._pattern_set = PatternSet([*(needle.source for needle in self._patterns), ASKING, ADDRESSING])
 
     def recognise(self, text: str) -> Recognition:
         """Tell intent, topic, confidence and why; any text is fine, an empty one is unclear."""
         line = normalise(text)
         patterns = self._pattern_set.search(line)
-        asked = len(self._patterns) in patterns
+        asked, addressed = (len(self._patterns) + place in patterns for place in (0, 1))
         needles = [self._phrases[number] for number in self._phrase_set.search(line)]
         needles += [self._patterns[number] for number in patterns if number < len(self._patterns)]
         candidates = _gather(needles)
-        _score(candidates, asked=asked, length=len(line))
+        _score(candidates, demand=_demand(asked, addressed, len(line)), asked=asked)
         return _decide(candidates)
 
 
@@ -136,9 +141,16 @@ def _gather(needles: Sequence[_Needle]) -> list[_Candidate]:
     return [candidate for candidate in candidates.values() if candidate.evidence > 0]
 
 
-def _score(candidates: Iterable[_Candidate], *, asked: bool, length: int) -> None:
+def _demand(asked: bool, addressed: bool, length: int) -> float:
+    """How much a line's own form says that something is wanted."""
+    if asked:
+        return ADDRESSING_BONUS if addressed else ASKING_BONUS
+    return min(1.0, TALE / max(length, 1))
+
+
+def _score(candidates: Iterable[_Candidate], *, demand: float, asked: bool) -> None:
     talk = max((_saturate(c.evidence) for c in candidates if c.intent == "chat"), default=0.0)
-    factor = (ASKING_BONUS if asked else min(1.0, TALE / max(length, 1))) * (1 - TALK_DAMPING[asked] * talk)
+    factor = demand * (1 - TALK_DAMPING[asked] * talk)
     for candidate in candidates:
         wants_something = candidate.rank in (RANK["service"], RANK["help"])
         candidate.score = _saturate(candidate.evidence * (factor if wants_something else 1.0))
@@ -149,11 +161,11 @@ def _saturate(evidence: float) -> float:
 
 
 def _decide(candidates: list[_Candidate]) -> Recognition:
-    ranked = sorted(candidates, key=lambda c: (c.score >= ENOUGH, c.rank, c.score), reverse=True)
+    ranked = sorted(candidates, key=lambda c: (c.score >= ENOUGH, c.rank, c.evidence), reverse=True)
     if not ranked:
         return Recognition(UNCLEAR, None, 0.0, "没有命中任何规则")
     best, others = ranked[0], ranked[1:]
-    rivals = [c for c in others if c.rank == best.rank and best.score - c.score < TIE]
+    rivals = [c for c in others if c.rank == best.rank and best.evidence - c.evidence < TIE]
     if rivals:
         best = max([best, *rivals], key=lambda c: c.explained)
     if best.score < ENOUGH:
