@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,9 @@ BOUND = {0: "qrcode", 1: "result", 5: "online", 6: "offline"}
 MESSAGE = 11
 #: A connection that was seen to stand is looked at again after so long.
 CHECK_EVERY_S = 60.0
+#: One that could not be made is tried again ever more rarely: each try costs requests that answers need.
+FIRST_WAIT_S = 2.5
+MAX_WAIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,30 @@ def is_connected(robot: Robot) -> bool:
     """Ask the platform whether all our addresses are bound; raises the client's and the limiter's errors."""
     if not limiter().acquire(1).granted:
         return False
-    bound = {(binding.kind, urlsplit(binding.url).path) for binding in platform().get_callbacks(robot)}
-    wanted = {(kind, urlsplit(callback_url(robot, event)).path) for kind, event in BOUND.items()}
-    wanted.add((MESSAGE, urlsplit(callback_url(robot, "message")).path))
-    return wanted <= bound
+    urls = {binding.kind: binding.url for binding in platform().get_callbacks(robot)}
+    return all(_is_ours(robot, event, urls.get(kind, "")) for kind, event in {**BOUND, MESSAGE: "message"}.items())
 
 
-_connected_at: dict[UUID, float] = {}
+def _is_ours(robot: Robot, event: str, url: str) -> bool:
+    """Tell whether an address is ours for this event, in either form: key in the path, or in the query."""
+    path = urlsplit(url).path
+    return path.endswith(f"/{event}") and robot.callback_key.reveal() in url
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When a robot is looked at next, on the monotonic clock, and how often in a row it could not be connected."""
+
+    next_at: float = float("-inf")
+    failures: int = 0
+
+    def note(self, connected: bool) -> None:
+        self.failures = 0 if connected else self.failures + 1
+        wait = CHECK_EVERY_S if connected else min(MAX_WAIT_S, FIRST_WAIT_S * 2**self.failures)
+        self.next_at = time.monotonic() + wait
+
+
+_turns: defaultdict[UUID, _Turn] = defaultdict(_Turn)
 
 
 def connect_demo_robots() -> None:
@@ -82,17 +103,16 @@ def connect_demo_robots() -> None:
     if settings.ENVIRONMENT != "embedded" or not is_loopback_url(settings.WORKTOOL_BASE_URL):
         return
     for robot in Robot.objects.filter(is_active=True):
-        if time.monotonic() - _connected_at.get(robot.pk, float("-inf")) >= CHECK_EVERY_S:
-            _connect_demo_robot(robot)
+        turn = _turns[robot.pk]
+        if time.monotonic() >= turn.next_at:
+            turn.note(_connect_demo_robot(robot))
 
 
-def _connect_demo_robot(robot: Robot) -> None:
+def _connect_demo_robot(robot: Robot) -> bool:
     try:
-        if limiter().once_per(f"connect:{robot.pk}", 3.0) and (is_connected(robot) or _all_done(robot)):
-            _connected_at[robot.pk] = time.monotonic()
+        if not limiter().once_per(f"connect:{robot.pk}", FIRST_WAIT_S):
+            return False  # another process is at it
+        return is_connected(robot) or not any(step.problem for step in connect_robot(robot, actor="set-up"))
     except (WorkToolError, LimiterError) as error:
         logger.info("robot.connect_later", robot=robot.slug, error=str(error))
-
-
-def _all_done(robot: Robot) -> bool:
-    return not any(step.problem for step in connect_robot(robot, actor="set-up"))
+        return False
