@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from alerts.models import Delivery
+from alerts.models import Delivery, NotificationChannel
 from alerts.types import AlertDraft, RaisedAlert
 from robots.caches import robots_by_id
 from worktool_ai.events.types import Event, EventType
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.text import shorten
 
-__all__ = ["alert_event", "delivery_event"]
+__all__ = ["alert_event", "delivery_event", "trial_event"]
 
 
 def alert_event(kind: EventType, draft: AlertDraft, raised: RaisedAlert) -> Event:
@@ -47,6 +47,24 @@ def delivery_event(delivery: Delivery, detail: str) -> Event:
         "sendId": str(delivery.command_id) if delivery.command_id else None,
     }
     return _event("notification_sent", alert.robot_id, alert.message_id, alert.run_id, data)
+
+
+def trial_event(channel: NotificationChannel, recipient: str, text: str, detail: str) -> Event:
+    """A trial that a person sent through a channel."""
+    data = {
+        "alertId": None,
+        "alertCode": "trial",
+        "alertLevel": "info",
+        "title": text,
+        "text": text,
+        "deliveryId": None,
+        "channel": channel.kind,
+        "channelName": channel.name,
+        "recipient": recipient,
+        "detail": detail,
+        "sendId": None,
+    }
+    return _event("notification_sent", None, None, None, data)
 
 
 def _event(

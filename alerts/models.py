@@ -17,7 +17,7 @@ class Level(models.TextChoices):
 
 
 class Recipient(models.Model):
-    """Somebody to be told: by a robot (the name of a private chat or group), in the panel (a person of ours), or both."""
+    """Somebody to be told: by a robot (name of a private chat or group), in the panel (a person of ours), or both."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)

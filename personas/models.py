@@ -205,7 +205,7 @@ class AITask(models.TextChoices):
 
 
 class AICall(models.Model):
-    """One call to a model, successful or not. Ids of upper apps are plain UUIDs that the caller handed in (CallScope)."""
+    """One call to a model, successful or not. Ids of upper apps are plain UUIDs from the caller (CallScope)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     task = models.CharField(_("task"), max_length=16, choices=AITask)
