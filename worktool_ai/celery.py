@@ -33,6 +33,6 @@ app.conf.beat_schedule = {
     "reconcile": {"task": "robots.reconcile", "schedule": 2.0, "options": {"expires": 2.0}},
     "connect-pending": {"task": "robots.connect_pending", "schedule": 5.0, "options": {"expires": 5.0}},
     "deliveries-poll": {"task": "alerts.deliver_due", "schedule": 1.0, "options": {"expires": 1.0}},
-    "retention": {"task": "robots.retention", "schedule": 300.0, "options": {"expires": 300.0}},
+    "retention": {"task": "retention.sweep", "schedule": 300.0, "options": {"expires": 300.0}},
     "beat-heartbeat": {"task": "flows.heartbeat", "schedule": 2.0, "options": {"expires": 2.0}},
 }

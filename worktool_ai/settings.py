@@ -209,6 +209,10 @@ WORKER_SLOTS = env.int("WORKER_SLOTS", 1000)
 #: Folders with a deployment's own flow nodes, each file one plugin (see CONTRIBUTING.md).
 EXTRA_NODE_FOLDERS = [Path(folder) for folder in env.list("EXTRA_NODE_FOLDERS", default=[])]
 
+# -- retention ---------------------------------------------------------------------------------------------------------
+#: Days that lines, commands, runs, AI calls and alerts are kept. The audit log is kept for ever.
+RETENTION_DAYS = env.int("RETENTION_DAYS", 180)
+
 # -- Celery: transport and doorbell only; rows with due_at are the truth ----------------------------------------------
 CELERY_BROKER_URL = REDIS_BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True

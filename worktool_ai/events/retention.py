@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from worktool_ai.events.reader import KEPT
+from worktool_ai.lib import retention
 
 __all__ = ["delete_old"]
 
@@ -23,3 +24,6 @@ def delete_old(limit: int = 5_000) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [limit, KEPT.total_seconds() * 2])
         return int(cursor.rowcount)
+
+
+retention.register("events.eventbatch", delete_old)

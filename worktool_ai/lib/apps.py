@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
 
 from worktool_ai.lib import failpoints
 
@@ -14,3 +15,4 @@ class LibConfig(AppConfig):
         from worktool_ai.lib import checks  # noqa: F401  # registers itself; needs the app registry
 
         failpoints.check(settings.ENVIRONMENT)
+        autodiscover_modules("retention")  # every app states there what it keeps, and for how long

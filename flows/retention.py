@@ -1,0 +1,10 @@
+"""How long runs are kept; their steps, effects and waits go with them. Published versions stay."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from flows.models import ENDED, Run
+from worktool_ai.lib import retention
+
+retention.keep(Run, only=Q(state__in=ENDED))
