@@ -18,5 +18,5 @@ def uuid7() -> uuid.UUID:
 
 
 def first_at(moment: datetime) -> uuid.UUID:
-    """Return the bound below which all ids minted before a moment lie, and no later ones: for ranges of a primary key."""
+    """Return the bound of all ids minted before a moment, below every later one: for ranges of a primary key."""
     return uuid.UUID(int=int(moment.timestamp() * 1000) << _BITS_BELOW_TIME)
