@@ -12,6 +12,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from monitoring import overview
+from monitoring.admin_pages import page_of
 from worktool_ai.accounts.permissions import Ability, may
 
 __all__ = ["dashboard", "navigation"]
@@ -133,5 +134,5 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "tiles": overview.tiles(request.user),
         "robots": overview.robots(request.user),
-        "may_add_robots": request.user.has_perm("robots.add_robot"),
+        "add_robot_page": page_of(request.user, "robots.robot", "add"),
     }

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alerts.models import Alert, AlertState
+from monitoring.admin_pages import page_of
 from monitoring.lines import LineState, state_filter
 from robots.models import Command, CommandState, Direction, Message, Robot
 from worktool_ai.accounts.permissions import Ability, may
@@ -80,9 +81,8 @@ def _unknown_sends(person: Any, since: datetime) -> Tile:
 def _open_alerts(person: Any) -> Tile:
     rows: QuerySet[Alert] = scope_of(person).filter(Alert.objects.filter(state=AlertState.OPEN), "robot")
     count = rows.count()
-    href = ""
-    if person.has_perm("alerts.view_alert"):
-        href = f"{reverse('admin:alerts_alert_changelist')}?{urlencode({'state__exact': AlertState.OPEN})}"
+    page = page_of(person, "alerts.alert")
+    href = f"{page}?{urlencode({'state__exact': AlertState.OPEN})}" if page else ""
     return Tile(_("Open alerts"), str(count), "", href, "bad" if count else "good")
 
 

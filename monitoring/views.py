@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from monitoring.admin_pages import page_of
 from monitoring.lines import LineState
 from monitoring.panel_texts import panel_texts
 from robots.models import Robot
@@ -35,7 +36,7 @@ def business_panel(request: HttpRequest) -> HttpResponse:
         "texts": panel_texts(),
         "options": _options(request),
         "simulator_page": _simulator_page(request),
-        "may_add_robots": _has_page(request, "robots.add_robot"),
+        "add_robot_page": page_of(request.user, "robots.robot", "add"),
     }
     response = render(request, "monitoring/business.html", context)
     response["Content-Security-Policy"] = _POLICY
@@ -45,22 +46,14 @@ def business_panel(request: HttpRequest) -> HttpResponse:
 
 def _options(request: HttpRequest) -> dict[str, Any]:
     """Addresses for the scripts; an admin page only where the role may open it."""
-    pages = {"message": "robots_message", "run": "flows_run", "alert": "alerts_alert"}
-    links = {
-        name: reverse(f"admin:{page}_change", args=["ID"])
-        for name, page in pages.items()
-        if _has_page(request, page.replace("_", ".view_", 1))
-    }
+    labels = {"message": "robots.message", "run": "flows.run", "alert": "alerts.alert"}
+    links = {name: page_of(request.user, label, "change", "ID") for name, label in labels.items()}
     return {"messages": reverse("api:message-list"), "rooms": reverse("api:room-list"), "links": links}
-
-
-def _has_page(request: HttpRequest, permission: str) -> bool:
-    return bool(getattr(request.user, "is_staff", False)) and request.user.has_perm(permission)
 
 
 def _simulator_page(request: HttpRequest) -> str:
     """The simulator's chat page, with its token for those who may see robots' settings; empty outside the demo."""
     if settings.ENVIRONMENT != "embedded" or not settings.SIMULATOR_TOKEN:
         return ""
-    token = f"#token={settings.SIMULATOR_TOKEN}" if _has_page(request, "robots.change_robot") else ""
+    token = f"#token={settings.SIMULATOR_TOKEN}" if request.user.has_perm("robots.change_robot") else ""
     return f"{settings.WORKTOOL_BASE_URL}/{token}"
