@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -58,6 +58,7 @@ class AIModelAdmin(RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, Au
     list_display = ("name", "provider", "model_id", "is_active", "shown_health", "updated_at")
     list_filter = ("provider", "is_active")
     search_fields = ("name", "model_id")
+    formfield_overrides: ClassVar[Any] = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
         (None, {"fields": ("name", "provider", "model_id", "model_type", "is_active")}),
         (_("Access"), {"fields": ("api_endpoint", "api_key")}),

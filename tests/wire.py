@@ -55,7 +55,7 @@ def running_wire_server() -> Iterator[WireServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     wire = WireServer(f"http://127.0.0.1:{server.server_address[1]}")
-    server.wire = wire  # type: ignore[attr-defined]
+    server.wire = wire
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        wire: WireServer = self.server.wire  # type: ignore[attr-defined]
+        wire: WireServer = self.server.wire
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         wire.asked.append(Asked(self.command, self.path, headers, body))

@@ -82,7 +82,7 @@ def test_a_model_is_added_with_its_providers_fields_and_its_key_is_never_shown(o
     assert response.status_code == 302, response.context["adminform"].form.errors
     model = AIModel.objects.get(name="我的模型")
     assert model.api_key.reveal() == "sk-very-secret-1234"
-    assert model.capabilities == ["service_reply", "chat"]
+    assert model.capabilities == ["chat", "service_reply"]
     assert model.config["timeout_s"] == 30.0
     shown = page(owner, "aimodel_change", model.pk).content.decode()
     assert "sk-very-secret" not in shown

@@ -28,7 +28,7 @@ def save(client, **fields):
     return client.post(reverse("admin:templates_lib_messagetemplate_add"), {**values, **fields})
 
 
-def errors(response) -> dict:
+def errors(response):
     return response.context["adminform"].form.errors
 
 

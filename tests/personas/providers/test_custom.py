@@ -166,3 +166,18 @@ def test_a_private_address_is_refused_unless_allowed(wire):
 
 def test_a_key_never_stands_in_an_error(wire):
     assert "sk-1" not in failure(wire, error(401, "invalid_api_key")).message
+
+
+def test_the_costly_way_through_the_sdk_is_gone_round(wire, monkeypatch):
+    """``chat.completions.create`` spends milliseconds on transforming messages; at 50 lines a second that is a core."""
+    from openai._utils import _transform
+    from openai.resources.chat import completions
+
+    def costly(*_args, **_kwargs):
+        raise AssertionError("messages are transformed again")
+
+    monkeypatch.setattr(_transform, "_transform_recursive", costly)
+    monkeypatch.setattr(completions.Completions, "create", costly)
+    wire.answers(Scripted(completion()))
+
+    assert provider(wire.url).chat(REQUEST).text == "您好！"
