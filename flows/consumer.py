@@ -210,7 +210,12 @@ class Consumer:
         logger.error("inbound.dead_letter", messageId=str(callback.id), kind=callback.kind, exc_info=error)
         with transaction.atomic():
             inbox.remove([callback.id])
-            DeadLetter.objects.bulk_create([_dead_letter(callback, error)], ignore_conflicts=True)
+            DeadLetter.objects.bulk_create(
+                [_dead_letter(callback, error)],
+                update_conflicts=True,  # one that was handled again and failed again is open again
+                unique_fields=["id"],
+                update_fields=["error", "redriven_at"],
+            )
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 lines = store_batch([callback]).lines
