@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import redis
 from django.conf import settings
 
+from robots.door.background import end
 from robots.door.batching import StoreAway
 from robots.door.http import ClientGone, Receive, Scope, Send, TooLarge, answer, header, read_body, refuse_large
 from robots.door.keys import KeyCache, KeysUnknown, RobotKeys
@@ -88,7 +89,7 @@ class Door:
         if self._loop is None:
             return
         self._loop = None
-        self._check.cancel()
+        await end(self._check)
         await self._keys.stop()
         await self._store.stop()
         await self._bodies.stop()

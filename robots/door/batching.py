@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
 
+from robots.door.background import end
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["BatchWriter", "StoreAway"]
@@ -45,11 +45,7 @@ class BatchWriter(Generic[T]):
 
     async def stop(self) -> None:
         """End the task; requests that still wait are told that the store is away."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
         self._settle(self._take(len(self._waiting)), StoreAway(self._name))
 
     def available(self) -> bool:

@@ -21,6 +21,7 @@ import psycopg
 import redis
 from django.conf import settings
 
+from robots.door.background import end
 from worktool_ai.lib.async_stores import connect_postgres, redis_client
 from worktool_ai.lib.crypto import fingerprint
 from worktool_ai.lib.logs import get_logger
@@ -83,10 +84,7 @@ class KeyCache:
         self._task = asyncio.create_task(self._follow(), name="door-keys")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         await self._close()
         await self._copy.aclose()
 

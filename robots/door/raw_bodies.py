@@ -12,7 +12,6 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import redis
 from django.conf import settings
 
+from robots.door.background import end
 from worktool_ai.lib.async_stores import redis_client
 from worktool_ai.lib.logs import get_logger
 
@@ -81,10 +81,7 @@ class RawBodies:
         self._task = asyncio.create_task(self._run(), name="door-raw-bodies")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         await self._push()
         await self._redis.aclose()
 
