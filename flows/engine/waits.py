@@ -22,17 +22,22 @@ SELECT 1 FROM flows_conversationlease
  ORDER BY conversation_id FOR UPDATE
 """
 
-_WAKE = """
+#: The command in force for a wait: the one that was waited for, or the one that repeats it.
+_IN_FORCE = """
+robots_command AS waited JOIN robots_command AS command ON command.id = coalesce(waited.resent_as_id, waited.id)
+"""
+
+_WAKE = f"""
 WITH woken AS (
     UPDATE flows_wait SET state = %(state)s WHERE id = ANY(%(waits)s) AND state = 'open'
     RETURNING run_id, node_id, ordinal, key
 ), told AS (
     UPDATE flows_effect AS effect
        SET done_at = %(now)s,
-           outcome = CASE WHEN command.id IS NULL THEN '{}'::jsonb ELSE jsonb_build_object(
+           outcome = CASE WHEN command.id IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
                'state', command.state, 'error', command.error_reason,
                'timedOut', command.state <> ALL(%(final)s)) END
-      FROM woken LEFT JOIN robots_command AS command ON command.id = woken.key
+      FROM woken LEFT JOIN ({_IN_FORCE}) ON waited.id = woken.key
      WHERE effect.run_id = woken.run_id AND effect.node_id = woken.node_id AND effect.ordinal = woken.ordinal
        AND effect.outcome IS NULL
 ), runs AS (
@@ -45,7 +50,13 @@ UPDATE flows_conversationlease AS lease
    SET queued = lease.queued + runs.number, due_at = coalesce(lease.due_at, %(now)s)
   FROM (SELECT conversation_id, count(*) AS number FROM runs GROUP BY conversation_id) AS runs
  WHERE lease.conversation_id = runs.conversation_id
-"""
+"""  # noqa: S608 - a constant of ours
+
+#: Their command was final before their wait was written.
+_MISSED = f"""
+SELECT flows_wait.id FROM flows_wait JOIN ({_IN_FORCE}) ON waited.id = flows_wait.key
+ WHERE flows_wait.state = 'open' AND command.state = ANY(%s) LIMIT %s
+"""  # noqa: S608 - a constant of ours
 
 _FINAL = [str(state) for state in FINAL]
 
@@ -63,12 +74,7 @@ def wake_due(limit: int = 500) -> int:
         expired = _wake(
             "SELECT id FROM flows_wait WHERE state = 'open' AND due_at <= %s LIMIT %s", [now(), limit], "expired"
         )
-        missed = _wake(
-            "SELECT flows_wait.id FROM flows_wait JOIN robots_command AS command ON command.id = flows_wait.key"
-            " WHERE flows_wait.state = 'open' AND command.state = ANY(%s) LIMIT %s",
-            [_FINAL, limit],
-            "woken",
-        )
+        missed = _wake(_MISSED, [_FINAL, limit], "woken")
     return expired + missed
 
 

@@ -28,7 +28,7 @@ class SimulatorClient:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         self.token = token
-        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+        self._pool = urllib3.PoolManager(retries=False, timeout=30, maxsize=8)
 
     def close(self) -> None:
         self._pool.clear()

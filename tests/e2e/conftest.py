@@ -35,6 +35,6 @@ def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stack" in request.fixturenames:
         stack: Stack = request.getfixturevalue("stack")
-        stack.arm("")
+        stack.failpoint_file.unlink(missing_ok=True)
         stack.simulator.dialect()
         stack.simulator.faults()

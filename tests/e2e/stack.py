@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import psycopg
 import urllib3
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from robots.simulator.records import Json
 from robots.simulator.testing import SimulatorClient
@@ -41,6 +43,9 @@ STOP_S = 30.0
 #: Bound for an ordinary answer. The promise is 5 s; a machine that also runs other tests gets more.
 ANSWER_S = 15.0
 POLL_S = 0.03
+#: Caches follow a change within this time (ARCHITECTURE.md), armed failpoints within the other.
+FOLLOW_S = 2.0
+ARM_S = 0.2
 
 T = TypeVar("T")
 
@@ -108,6 +113,7 @@ class Stack:
     def arm(self, failpoints: str) -> None:
         """Replace the armed failpoints in all its processes; they look ten times a second."""
         self.failpoint_file.write_text(failpoints, encoding="utf-8")
+        time.sleep(ARM_S)
 
     # -- what was said -------------------------------------------------------------------------------------------------
 
@@ -161,6 +167,27 @@ class Stack:
 
     def commands(self, run: Mapping[str, Any]) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM robots_command WHERE run_id = %s ORDER BY seq", run["id"])
+
+    @contextmanager
+    def model(self, base_url: str) -> Iterator[None]:
+        """Have every persona ask the OpenAI-compatible model at ``base_url`` for the length of the block."""
+        columns = "id, name, provider, model_id, model_type, is_active, api_endpoint, api_key_encrypted, capabilities"
+        capabilities = ["intent_recognition", "service_reply", "conversion", "chat"]
+        model_id = uuid.uuid4()
+        self.change(
+            f"INSERT INTO personas_aimodel ({columns}, config, created_at, updated_at)"
+            " VALUES (%s, %s, 'custom', 'stub', 'chat', true, %s, '', %s, %s, now(), now())",
+            model_id, f"stand-in {model_id}", base_url, capabilities, Jsonb({"allow_private": True}),
+        )  # fmt: skip
+        self.change("UPDATE personas_persona SET model_id = %s", model_id)
+        self.follow()
+        yield
+        self.change("UPDATE personas_persona SET model_id = NULL")
+        self.follow()
+
+    def follow(self) -> None:
+        """Wait until every process has followed a change of settings: none of them can be asked, they promise 2 s."""
+        time.sleep(FOLLOW_S)
 
     # -- its commands --------------------------------------------------------------------------------------------------
 
