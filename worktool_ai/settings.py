@@ -182,6 +182,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "worktool_ai.lib.openapi.wrap_in_envelope",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "LineState": "monitoring.lines.LineState",
+        "RunState": "flows.models.RunState",
+        "AlertState": "alerts.models.AlertState",
+        "CommandDetail": "robots.models.CommandState",
+    },
 }
 
 # -- gateway -----------------------------------------------------------------------------------------------------------
