@@ -19,8 +19,8 @@ __all__ = ["Entry", "Reading", "StreamReader"]
 #: Kept well above the time that a read blocks; a Redis that hangs is noticed by it.
 TIMEOUT_S = 5.0
 BLOCK_MS = 500
-#: Entries of one read, over all partitions.
-COUNT = 200
+#: Entries of one read, per partition.
+COUNT = 100
 
 _PENDING, _NEW = "0", ">"
 #: What Redis says when the streams were wiped, before or during a read.
@@ -108,7 +108,7 @@ class StreamReader:
             GROUP,
             OWNER,
             streams,
-            count=max(10, COUNT // len(streams)),
+            count=COUNT,
             block=None if waiting else self._block_ms,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -72,7 +73,7 @@ def reads(client: redis.Redis) -> int:
 async def test_the_sender_of_a_too_large_body_reads_the_answer(url: str, settings: LazySettings):
     settings.CALLBACK_MAX_BYTES = 100_000
     async with aiohttp.ClientSession() as session:
-        body = b"x" * 3_000_000
+        body = io.BytesIO(b"x" * 3_000_000)
         async with session.post(f"{url}{PREFIX}message?{QUERY}", data=body) as answer:
             assert (answer.status, await answer.json()) == (413, {"code": 413, "message": ""})
         async with session.post(f"{url}{PREFIX}message?{QUERY}", json=line()) as answer:
