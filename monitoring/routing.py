@@ -6,10 +6,10 @@ from typing import Any
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path
 
 from monitoring.consumers import BusinessPanelConsumer
+from monitoring.live.origin import SameOrigin
 
 __all__ = ["websocket_application", "websocket_urlpatterns"]
 
@@ -17,5 +17,4 @@ websocket_urlpatterns = [
     path("ws/panel/business", BusinessPanelConsumer.as_asgi()),
 ]
 
-#: Foreign pages cannot open a socket with a visitor's session: the Origin must be one of our hosts.
-websocket_application: Any = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+websocket_application: Any = SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
