@@ -16,6 +16,7 @@ from personas.types import AIContext, CallScope, GenerateOptions, ReportOptions
 from templates_lib import caches as template_caches
 from templates_lib import seeds as template_seeds
 from templates_lib.models import MessageTemplate
+from worktool_ai.lib.crypto import Secret
 
 pytestmark = pytest.mark.django_db
 
@@ -337,6 +338,16 @@ def test_settings_that_no_longer_fit_end_in_the_local_model(vendor):
 
     assert reply(ai).source == "template"
     assert kinds(ai) == [("scripted", "bad_request"), ("local", "")]
+
+
+def test_a_key_that_cannot_be_opened_ends_in_the_local_model(vendor):
+    vendor.script = ["好的。"]
+    AIModel.objects.filter(provider="scripted").update(api_key=Secret.sealed("deadbeef:gone"))
+    caches.clear()
+    ai = service()
+
+    assert reply(ai).source == "template"
+    assert kinds(ai) == [("scripted", "auth"), ("local", "")]
 
 
 def test_a_reply_needs_a_line():
