@@ -17,16 +17,15 @@ __all__ = ["for_row", "register"]
 
 Target = Callable[[Any], str | None]
 
-_registered: dict[str, dict[str, tuple[str | Promise, Target]]] = {}
+_registered: dict[str, list[tuple[str | Promise, Target]]] = {}
 
 
 def register(label: str, title: str | Promise, target: Target) -> None:
-    """Offer a link on the pages of a model (``app.model``, lower case); registering again replaces."""
-    name = f"{target.__module__}.{target.__qualname__}"
-    _registered.setdefault(label, {})[name] = (title, target)
+    """Offer a link on the pages of a model (``app.model``, lower case)."""
+    _registered.setdefault(label, []).append((title, target))
 
 
 def for_row(row: Any) -> list[tuple[str, str]]:
     """Return ``(title, address)`` of every link that leads somewhere from this row."""
-    offered = _registered.get(row._meta.label_lower, {}).values()
+    offered = _registered.get(row._meta.label_lower, [])
     return [(str(title), address) for title, target in offered if (address := target(row))]
