@@ -1,4 +1,4 @@
-"""What every plugin of every kind keeps, and that its own test file exists: adding a plugin is one file and one test."""
+"""What every plugin of every kind keeps, its own test file included: adding a plugin is one file and one test."""
 
 from __future__ import annotations
 
