@@ -12,7 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -142,17 +142,17 @@ def masked(body: bytes, secrets: Iterable[str] = ()) -> str:
 
 
 def _row(noted: _Noted) -> str:
-    shown = RawBody(
-        at=datetime.fromtimestamp(noted.at, UTC),
-        kind=noted.kind,
-        status=noted.status,
-        reason=noted.reason,
-        robot=noted.robot,
-        content_type=noted.content_type[:80],
-        size=noted.size,
-        body=masked(noted.body, noted.secrets),
-    )
-    return json.dumps({**asdict(shown), "at": noted.at}, ensure_ascii=False)
+    shown = {
+        "at": noted.at,
+        "kind": noted.kind,
+        "status": noted.status,
+        "reason": noted.reason,
+        "robot": noted.robot,
+        "content_type": noted.content_type[:80],
+        "size": noted.size,
+        "body": masked(noted.body, noted.secrets),
+    }
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _key() -> str:

@@ -59,7 +59,7 @@ class World:
 
     def add(self, *callbacks: Callback) -> None:
         for one in callbacks:
-            self.redis.xadd(stream_of(one.partition), fields_of(one))  # type: ignore[arg-type]
+            self.redis.xadd(stream_of(one.partition), fields_of(one))
 
     def put_into_inbox(self, *callbacks: Callback) -> None:
         InboxEntry.objects.bulk_create(
@@ -377,7 +377,8 @@ def test_statements_of_a_batch(seeded: None, world: World, count: int):
     robot_caches.forget()
     consumer = Consumer(services.start_runs, world.rung.append, block_ms=20)
     world.say("先来一句")
-    until(lambda: consumer.step() or drained(world))
+    while not drained(world):
+        consumer.step()
     people = [callback(world.robot.pk, line(f"第{n}句", f"客户{n % 20}")) for n in range(count)]
     world.add(*people)
     with CaptureQueriesContext(connection) as queries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,14 +70,15 @@ async def test_a_part_that_falls_silent_is_slow_and_then_down(site: Health, brok
     await ready(site)
     for age, expected in ((health.SLOW_S + 1, "degraded"), (health.DEAD_S + 1, "down")):
         sign = json.dumps({"at": clock.now().timestamp() - age, "detail": "", "lag": 0})
-        await in_thread(lambda value=sign: broker_redis.hset(heartbeats.key(), mapping=dict.fromkeys(fields(), value)))
+        await in_thread(partial(all_say, broker_redis, sign))
         status, body = await ready(site)
         assert (status, body["parts"]["relay"]["status"]) == (200, expected)
         assert body["parts"]["relay"]["lag"] >= age - 1
 
 
-def fields() -> list[str]:
-    return [f"{one.part}:{one.process}" for one in heartbeats.read_all()]
+def all_say(broker: redis.Redis, sign: str) -> None:
+    names = [f"{one.part}:{one.process}" for one in heartbeats.read_all()]
+    broker.hset(heartbeats.key(), mapping=dict.fromkeys(names, sign))
 
 
 async def test_ready_as_long_as_one_store_can_take_a_callback(site: Health, settings: LazySettings):

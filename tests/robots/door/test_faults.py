@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 import redis
@@ -127,8 +128,8 @@ async def test_what_comes_during_a_write_is_written_together():
     written: list[list[int]] = []
     go = asyncio.Event()
 
-    async def write(items: object) -> None:
-        written.append(list(items))  # type: ignore[call-overload]
+    async def write(items: Sequence[int]) -> None:
+        written.append(list(items))
         await go.wait()
 
     writer = BatchWriter("test", write, most=4)
@@ -145,8 +146,8 @@ async def test_an_item_that_nobody_waits_for_is_not_written():
     written: list[int] = []
     go = asyncio.Event()
 
-    async def write(items: object) -> None:
-        written.extend(items)  # type: ignore[arg-type]
+    async def write(items: Sequence[int]) -> None:
+        written.extend(items)
         await go.wait()
 
     writer = BatchWriter("test", write)
@@ -164,7 +165,7 @@ async def test_an_item_that_nobody_waits_for_is_not_written():
 
 
 async def test_stopping_tells_those_who_wait():
-    async def write(items: object) -> None:
+    async def write(items: Sequence[int]) -> None:
         await asyncio.Event().wait()
 
     writer = BatchWriter("test", write)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robots.inbound.body import BadBody, decode, is_configuration_test, is_probe
@@ -163,6 +163,7 @@ def test_what_is_neither_json_object_nor_form_is_refused(body, content_type):
         decode(body, content_type)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(["application/json", FORM]))
 def test_no_body_whatever_breaks_the_reader(body, content_type):
     try:
@@ -180,6 +181,7 @@ JSON_VALUES = st.recursive(
 FIELDS = st.sampled_from([*line(), "messageId", "msgId", "fileBase64", "type", "friendName", "other"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, JSON_VALUES, max_size=8))
 def test_any_values_in_known_fields_are_read(body):
     parsed = parse(json.dumps(body).encode())
