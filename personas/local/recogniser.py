@@ -31,8 +31,9 @@ STEEPNESS = 1.9  # evidence 1.0 -> score 0.85
 ENOUGH = 0.5  # score from which a line is answered
 ASKING_BONUS = 1.25
 ADDRESSING_BONUS = 1.5
-TALK_DAMPING = {True: 0.6, False: 0.85}  # of a line that asks, that does not
+TALK_DAMPING = {True: 0.6, False: 1.0}  # of a line that asks, that does not
 REPEAT_BONUS = 0.2
+FURTHER_RULE = 0.5  # of each weaker rule's weight: rules that find the same words are no independent witnesses
 TIE = 0.05  # evidence by which a rival must be weaker
 TALE = 40  # characters from which a line that asks for nothing reads as a tale
 EXPLAINS = 0.5  # weight from which a rule explains a line
@@ -75,7 +76,7 @@ class _Candidate:
 
     topic: str | None
     intents: dict[str, float] = field(default_factory=dict)
-    evidence: float = 0.0
+    weights: list[float] = field(default_factory=list)
     explained: int = 0
     score: float = 0.0
     found: list[str] = field(default_factory=list)
@@ -83,6 +84,13 @@ class _Candidate:
     @property
     def intent(self) -> str:
         return max(self.intents, key=lambda key: self.intents[key])
+
+    @property
+    def evidence(self) -> float:
+        """The strongest rule counts whole, each further one by half of the one before; what speaks against, whole."""
+        for_it = sorted((weight for weight in self.weights if weight > 0), reverse=True)
+        against = sum(weight for weight in self.weights if weight < 0)
+        return against + sum(weight * FURTHER_RULE**place for place, weight in enumerate(for_it))
 
     @property
     def rank(self) -> int:
@@ -93,7 +101,7 @@ class _Candidate:
 
     def add(self, rule: Rule, needles: list[_Needle]) -> None:
         weight = rule.weight * (1 + REPEAT_BONUS * (min(len(needles), 3) - 1))
-        self.evidence += weight
+        self.weights.append(weight)
         self.intents[rule.intent] = self.intents.get(rule.intent, 0.0) + weight
         # Only rules that settle a line explain it: a hint's long phrase is still a hint.
         if rule.weight >= EXPLAINS:
@@ -152,7 +160,7 @@ def _score(candidates: Iterable[_Candidate], *, demand: float, asked: bool) -> N
     talk = max((_saturate(c.evidence) for c in candidates if c.intent == "chat"), default=0.0)
     factor = demand * (1 - TALK_DAMPING[asked] * talk)
     for candidate in candidates:
-        wants_something = candidate.rank in (RANK["service"], RANK["help"])
+        wants_something = candidate.rank in (RANK["service"], RANK["help"]) and candidate.intent != "welcome"
         candidate.score = _saturate(candidate.evidence * (factor if wants_something else 1.0))
 
 
