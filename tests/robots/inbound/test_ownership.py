@@ -53,7 +53,7 @@ def test_a_new_session_is_noticed():
     assert one.refresh() == {0, 1, 2}
     before = one.sessions
     connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
+    connection.close_pool()
     assert one.refresh() == {0, 1, 2}
     assert one.sessions == before + 1
     one.drop()
