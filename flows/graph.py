@@ -18,8 +18,21 @@ from flows import nodes
 from flows.context import FIELDS, IMMUTABLE
 from flows.nodes import Node
 from flows.nodes._cel import compile_condition
+from worktool_ai.lib.config import problem_text
 
-__all__ = ["CompiledEdge", "CompiledNode", "Graph", "GraphError", "Problem", "compile_graph", "validate"]
+__all__ = [
+    "CompiledEdge",
+    "CompiledNode",
+    "EdgeSpec",
+    "Graph",
+    "GraphError",
+    "GraphSpec",
+    "NodeSpec",
+    "Problem",
+    "compile_graph",
+    "read",
+    "validate",
+]
 
 MAX_NODES = 200
 ID_PATTERN = r"^[a-z][a-z0-9_-]{0,59}$"
@@ -116,12 +129,20 @@ class Graph:
         return next(iter(self.nodes.values()))
 
 
+def read(document: Mapping[str, Any]) -> GraphSpec:
+    """Return a stored graph's nodes and edges, whether or not they fit each other; raises :class:`GraphError`."""
+    try:
+        return GraphSpec.model_validate(document)
+    except ValidationError as error:
+        raise GraphError([_from_pydantic("graph", item) for item in error.errors()]) from None
+
+
 def validate(document: Mapping[str, Any]) -> list[Problem]:
     """Return everything that is wrong with a stored graph; empty when it can be published."""
     try:
-        spec = GraphSpec.model_validate(document)
-    except ValidationError as error:
-        return [_from_pydantic("graph", item) for item in error.errors()]
+        spec = read(document)
+    except GraphError as error:
+        return error.problems
     return [*_check_nodes(spec), *_check_edges(spec), *_check_shape(spec)]
 
 
@@ -166,7 +187,7 @@ def _order(spec: GraphSpec) -> list[str]:
 
 def _from_pydantic(place: str, item: Any) -> Problem:
     where = ".".join(str(part) for part in item["loc"])
-    return Problem(f"{place} {where}".strip(), f"{item['msg']}.", "Correct this field.")
+    return Problem(f"{place} {where}".strip(), problem_text(item), "Correct this field.")
 
 
 def _check_nodes(spec: GraphSpec) -> list[Problem]:
@@ -226,9 +247,18 @@ def _check_edges(spec: GraphSpec) -> list[Problem]:
             if name not in by_id
         )
         problems.extend(_check_port(place, edge, by_id.get(edge.source)))
-        if edge.condition:
-            problems.extend(_check_conditions(place, [edge.condition]))
+        problems.extend(_check_condition(place, edge.condition))
     return problems
+
+
+def _check_condition(place: str, text: str) -> list[Problem]:
+    if not text:
+        return []
+    try:
+        compile_condition(text)
+    except ValueError as error:
+        return [Problem(place, f"The condition {text!r} cannot be used: {error}", "Correct the condition.")]
+    return []
 
 
 def _check_port(place: str, edge: EdgeSpec, source: NodeSpec | None) -> list[Problem]:

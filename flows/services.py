@@ -1,4 +1,4 @@
-"""Every write to flows: publishing versions, and starting runs for stored lines."""
+"""Starting runs for stored lines, and making a published version the one that they start with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from flows.context import StandardContext
 from flows.engine import knowledge
-from flows.graph import GraphError, validate
+from flows.graph import GraphError, compile_graph, validate
 from flows.models import Flow, FlowVersion
 from robots import hotpath as robot_rows
 from robots.caches import RobotSnapshot, robots_by_id
@@ -23,7 +23,7 @@ from worktool_ai.accounts.models import User
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
 
-__all__ = ["input_of", "publish", "start_runs"]
+__all__ = ["activate", "input_of", "publish", "start_runs"]
 
 _RUNS = """
 INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges, recoveries,
@@ -131,6 +131,21 @@ def publish(flow: Flow, graph: Mapping[str, Any], *, actor: User | None, note: s
     before = {"active_version": str(locked.active_version_id or "")}
     locked.active_version, locked.draft = version, dict(graph)
     locked.save(update_fields=["active_version", "draft", "updated_at"])
-    audit.record(actor, "publish", locked, before, {"active_version": str(version.pk), "number": number})
+    audit.record(actor, "flow.publish", locked, before, {"active_version": str(version.pk), "number": number})
     transaction.on_commit(knowledge.forget)
     return version
+
+
+@transaction.atomic
+def activate(version: FlowVersion, *, actor: User | None) -> None:
+    """Make a published version the active one again; raises :class:`GraphError` if it can no longer run.
+
+    A version that was good when it was published may name a node type that has gone since.
+    """
+    compile_graph(version.graph)
+    flow = Flow.objects.select_for_update().get(pk=version.flow_id)
+    before = {"active_version": str(flow.active_version_id or "")}
+    flow.active_version = version
+    flow.save(update_fields=["active_version", "updated_at"])
+    audit.record(actor, "flow.activate", flow, before, {"active_version": str(version.pk), "number": version.number})
+    transaction.on_commit(knowledge.forget)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.context import StandardContext
 from flows.nodes import Next, Node, NodeContext
-from flows.nodes._cel import explain
+from flows.nodes._cel import compile_condition, explain
 from worktool_ai.lib.config import PluginConfig
 
 
@@ -19,6 +19,12 @@ class Rule(BaseModel):
     label: str = Field(default="", max_length=60, title="Name")
     condition: str = Field(max_length=2000, title="Condition")
     reason: str = Field(default="", max_length=32, title="Reason where nothing is answered")
+
+    @field_validator("condition")
+    @classmethod
+    def _is_usable(cls, text: str) -> str:
+        compile_condition(text)
+        return text
 
 
 class Decision(Node):

@@ -86,4 +86,4 @@ def test_a_broken_rule_of_a_decision_is_refused():
     document = chain("intent", "decision", "end")
     document["nodes"][1]["config"] = {"rules": [{"port": "a", "condition": "intent == 3"}], "default_port": "next"}
     document["edges"].append({"id": "x", "source": "n1", "port": "a", "target": "n2"})
-    assert "cannot be used" in problems(document)
+    assert "node n1 rules.0.condition: " in problems(document)

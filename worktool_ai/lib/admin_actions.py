@@ -23,9 +23,10 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class RowAction:
-    """One button. ``name`` is also the method ``(request, row, cleaned_data) -> None`` that it calls.
+    """One button. ``name`` is also the method ``(request, row, cleaned_data)`` that it calls.
 
-    The method tells its outcome by ``message_user``. ``permission`` is the right on the row that it needs.
+    The method tells its outcome by ``message_user``, and returns a response only where the row's page is not what is to
+    be seen next. ``permission`` is the right on the row that it needs.
     """
 
     name: str
@@ -93,10 +94,12 @@ class RowActionsMixin(Base):
         if not self.offers(request, action, row):
             raise PermissionDenied
         form = self.form_of(action, row, request.POST)
+        form.files = request.FILES
+        response: HttpResponse | None = None
         if form.is_valid():
-            getattr(self, action.name)(request, row, form.cleaned_data)
+            response = getattr(self, action.name)(request, row, form.cleaned_data)
         else:
             problems = "; ".join(str(error) for errors in form.errors.values() for error in errors)
             self.message_user(request, problems, messages.ERROR)
         page = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(page, args=[row.pk]))
+        return response or HttpResponseRedirect(reverse(page, args=[row.pk]))
