@@ -56,8 +56,8 @@ def start_runs(lines: Sequence[StoredLine]) -> int:
         if version is None:
             robot_rows.settle_messages(cursor, [_unanswered(line) for line in lines])
             return 0
-        robots = robots_by_id()
-        names = _robot_names(robots)
+        robots = {line.robot_id: knowledge.robot_of(line.robot_id) for line in lines}
+        names = _robot_names(robots_by_id())
         rows = [_run_row(line, robots[line.robot_id], names) for line in lines]
         cursor.execute(_RUNS, {"version": version, "now": now(), "rows": json.dumps(rows, ensure_ascii=False)})
         conversations = [line.conversation_id for line in lines]

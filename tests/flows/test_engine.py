@@ -211,3 +211,17 @@ def test_a_burst_of_conversations_is_written_in_groups(say, work, django_assert_
     work()
     assert Command.objects.count() == len(lines)
     assert Step.objects.filter(node_type="send_command").count() == len(lines)
+
+
+def test_the_first_line_of_a_robot_made_a_moment_ago_is_answered(say, robot):
+    from flows.services import start_runs
+    from robots import caches
+    from robots.models import Robot
+    from tests.flows.conftest import stored_line
+
+    caches.robots_by_id()
+    fresh = Robot.objects.create(
+        slug="new", name="新机器人", robot_id="wt-new", robot_id_digest="d-new", callback_key="k", callback_key_digest="d-k"
+    )
+    with transaction.atomic():
+        assert start_runs([stored_line(fresh, "如何退款？", "李四", "新群")]) == 1
