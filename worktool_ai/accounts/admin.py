@@ -21,7 +21,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from worktool_ai.accounts import api_keys, audit
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
-from worktool_ai.accounts.models import ApiKey, AuditEntry, Role, User
+from worktool_ai.accounts.models import ApiKey, AuditEntry, Role, SeedMark, User
 from worktool_ai.accounts.permissions import may_touch
 
 admin.site.unregister(Group)  # roles are the permissions here
@@ -168,6 +168,12 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
             for name in sorted({**entry.before, **entry.after})
         )
         return format_html('<pre style="white-space: pre-wrap">{}</pre>', rows)
+
+
+@admin.register(SeedMark)
+class SeedMarkAdmin(ReadOnlyModelAdmin):
+    list_display = ("key", "planted_at")
+    search_fields = ("key",)
 
 
 def _shown(value: Any) -> str:
