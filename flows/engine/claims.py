@@ -75,9 +75,16 @@ SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.inp
   JOIN robots_message AS message ON message.id = head.message_id
 """
 
+#: Never waits: a row that is locked is being written by its own walk, and waiting for many rows in no order would
+#: deadlock with the fence of a commit. What is skipped has its turn two more times before its lease ends.
 _RENEW = """
-UPDATE flows_conversationlease SET until = %(until)s
- WHERE holder = %(holder)s AND conversation_id = ANY(%(conversations)s)
+WITH held AS (
+    SELECT conversation_id FROM flows_conversationlease
+     WHERE holder = %(holder)s AND conversation_id = ANY(%(conversations)s)
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE flows_conversationlease AS lease SET until = %(until)s
+  FROM held WHERE lease.conversation_id = held.conversation_id
 """
 
 _RELEASE = """

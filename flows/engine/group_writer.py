@@ -11,14 +11,22 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import OperationalError
+from psycopg import errors
+
 from flows.engine import store
 from flows.engine.store import Progress
 from robots.tasks import ring_outbox
+from worktool_ai.lib.logs import get_logger
 
 __all__ = ["GroupWriter", "writer"]
 
+log = get_logger(__name__)
+
 WINDOW_S = 0.005
 MAX_GROUP = 200
+#: Of psycopg's OperationalErrors those that say something about the data.
+_ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
 
 
 @dataclass(slots=True)
@@ -62,9 +70,12 @@ class GroupWriter:
 
     def _write(self, group: list[_Entry]) -> None:
         try:
-            held = store.write([entry.progress for entry in group])
+            held = _store([entry.progress for entry in group])
         except Exception as error:
-            self._write_singly(group, error)
+            if _blames_data(error):
+                self._write_singly(group, error)
+            else:
+                _fail(group, error)
             return
         for entry in group:
             entry.held = held
@@ -83,6 +94,28 @@ class GroupWriter:
                 except Exception as own:
                     entry.error = own
             entry.done.set()
+
+
+def _blames_data(error: Exception) -> bool:
+    return not isinstance(error, OperationalError) or isinstance(error.__cause__, _ABOUT_DATA)
+
+
+def _fail(group: list[_Entry], error: Exception) -> None:
+    """Leave each walk to its lease."""
+    for entry in group:
+        entry.error = error
+        entry.done.set()
+
+
+def _store(group: list[Progress]) -> dict[UUID, int]:
+    """Write; once more where the database, not the data, was the reason (a deadlock, a broken connection)."""
+    try:
+        return store.write(group)
+    except OperationalError as error:
+        if _blames_data(error):
+            raise
+        log.warning("engine.write_again", error=type(error.__cause__ or error).__name__, walks=len(group))
+        return store.write(group)
 
 
 writer = GroupWriter()

@@ -18,7 +18,7 @@ __all__ = ["Count", "counted"]
 #: A record's first line; further lines of its statement begin with a tab.
 _RECORD = re.compile(r"^([^|\t]*)\|(\d+)\|LOG:  duration: ([\d.]+) ms  (?:statement|execute [^:]*): (.*)")
 _OTHER = re.compile(r"^[^|\t]*\|\d+\|")
-_RENEWAL = "UPDATE flows_conversationlease SET until"
+_RENEWAL = "WITH held AS ( SELECT conversation_id FROM flows_conversationlease WHERE holder"
 _LITERAL = re.compile(r"'[^']*'")
 KIND_CHARS = 110
 SETTLE_S = 0.5
