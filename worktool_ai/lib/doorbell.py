@@ -43,7 +43,8 @@ def ring(task: str, *args: Any, expires: float = STALE_S) -> None:
         return
     try:
         with _producers(current_app._get_current_object()).acquire(block=True, timeout=PATIENCE_S) as producer:
-            current_app.send_task(task, args=args, expires=expires, retry=False, producer=producer)
+            # without ignore_result Celery builds a result backend in every greenlet that rings
+            current_app.send_task(task, args=args, expires=expires, retry=False, producer=producer, ignore_result=True)
     except (KombuError, RedisError, OSError) as error:
         _Silence.until = time.monotonic() + SILENCE_S
         logger.warning("doorbell.unheard", task=task, error=type(error).__name__)
