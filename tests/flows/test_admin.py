@@ -273,18 +273,16 @@ class TestWhoMayNot:
     def test_readers_change_nothing(self, flow, role):
         drafts.change_node(flow, "reply", {"name": "客服"}, actor=None)
         client = signed_in(role)
+        of_flow, of_version = ("publish", "discard", "import_graph"), ("restore", "activate")
         refused = [
-            (node_page(flow, "reply"), {"node-name": "x"}),
-            *((reverse(f"admin:flows_flow_{name}", args=[flow.pk]), {}) for name in ("publish", "discard", "import_graph")),
-            *(
-                (reverse(f"admin:flows_flowversion_{name}", args=[flow.active_version_id]), {})
-                for name in ("restore", "activate")
-            ),
-            (page(flow), {"name": "x", "slug": "x"}),
-            (reverse("admin:flows_flow_add"), {"name": "x", "slug": "x"}),
-        ]  # fmt: skip
-        for address, data in refused:
-            assert client.post(address, data).status_code == 403, address
+            node_page(flow, "reply"),
+            page(flow),
+            reverse("admin:flows_flow_add"),
+            *(reverse(f"admin:flows_flow_{name}", args=[flow.pk]) for name in of_flow),
+            *(reverse(f"admin:flows_flowversion_{name}", args=[flow.active_version_id]) for name in of_version),
+        ]
+        for address in refused:
+            assert client.post(address, {"name": "x", "slug": "x"}).status_code == 403, address
         shown = text_of(client.get(page(flow)))
         assert 'action="/admin/flows/' not in shown
         assert "disabled" in text_of(client.get(node_page(flow, "reply")))
