@@ -10,4 +10,5 @@ class MonitoringConfig(AppConfig):
     verbose_name = _("Monitoring")
 
     def ready(self) -> None:
+        admin.site.index_title = _("Overview")
         admin.site.index_template = "monitoring/dashboard.html"

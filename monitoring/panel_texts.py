@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from monitoring.lines import COMMAND_STATES, REASON_STATES, LineState
+from personas.models import Intent
 from robots.models import CommandState, Reason
 from robots.models.commands import command_status
 
@@ -41,6 +42,7 @@ def panel_texts() -> dict[str, Any]:
             "13": _("[merged messages]"),
             "15": _("[reply with quote]"),
         },
+        "intents": dict(Intent.objects.values_list("key", "name")),
         **_sentences(),
     }
 

@@ -71,7 +71,7 @@ function intentOf(line) {
     return "";
   }
   const sure = line.confidence === null ? "" : fill(texts.confidence, Math.round(line.confidence * 100));
-  return [line.intent, line.topic, sure].filter(Boolean).join(" · ");
+  return [texts.intents[line.intent] ?? line.intent, line.topic, sure].filter(Boolean).join(" · ");
 }
 
 function setTag(tag, line) {
