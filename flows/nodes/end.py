@@ -23,8 +23,10 @@ class End(Node):
 
     def run(self, ctx: NodeContext) -> Next:
         data = ctx.data
-        reason = data.reason or self.config.reason or ("answered" if data.send_id else "flow_silent")
-        outcome = _outcome(reason, sent=data.send_id is not None)
+        reason = data.reason or self.config.reason or "answered"
+        if reason in ANSWERED and data.send_id is None:
+            reason = "flow_silent"  # an answer that was written and never queued is none
+        outcome = _outcome(reason)
         return Next(
             port="",
             patch={"reason": reason, "outcome": outcome},
@@ -32,7 +34,7 @@ class End(Node):
         )
 
 
-def _outcome(reason: str, *, sent: bool) -> str:
+def _outcome(reason: str) -> str:
     if reason == "handed_over":
         return "handed_over"
-    return "answered" if reason in ANSWERED and sent else "silent"
+    return "answered" if reason in ANSWERED else "silent"

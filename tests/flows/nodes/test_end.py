@@ -15,7 +15,7 @@ from tests.flows.builders import context, node, node_context
         (context(send_id="s-1"), "answered", "answered"),
         (context(), "flow_silent", "silent"),
         (context(reason="send_failed", send_id="s-1"), "send_failed", "silent"),
-        (context(reason="answered"), "answered", "silent"),
+        (context(reason="answered"), "flow_silent", "silent"),  # written, never queued
     ],
 )
 def test_it_closes_the_run_with_reason_and_outcome(line, reason, outcome):
