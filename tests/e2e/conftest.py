@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 TIMEOUT_S = 240
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the folder's tests in one process (``--dist loadgroup``), so that only that one starts the product."""
     for item in items:
