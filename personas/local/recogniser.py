@@ -30,6 +30,7 @@ RANK_OF_OTHERS = 3  # intents that operators add
 STEEPNESS = 1.9  # evidence 1.0 -> score 0.85
 ENOUGH = 0.5  # score from which a line is answered
 ASKING_BONUS = 1.25
+NEEDING_BONUS = 1.15
 ADDRESSING_BONUS = 1.5
 TALK_DAMPING = {True: 0.6, False: 1.0}  # of a line that asks, that does not
 REPEAT_BONUS = 0.2
@@ -45,6 +46,11 @@ CALIBRATION = ((0.0, 0.0), (0.5, 0.7), (0.85, 0.86), (1.0, 0.94))
 ASKING = (
     r"\?|吗|怎么|什么|哪|多少|几[天点号个种款折块钱时件年月岁次人级米分]|多久|多长|多大|请问|请教|问下|问一下|能不能|可不可以|可以不|能否|是否|有没有|是不是"
     r"|[^对]不$|没$|呢$|不呢$|谁|帮我|帮忙|帮[查看弄下个帮催改]|能帮|麻烦|求|我想|我要|想要|需要|给我|发我|跟我|你们|你家|客服|老板|亲"
+)
+#: A statement that says what went wrong, what is missing or what should happen.
+NEEDING = (
+    r"[不没]了$|不[了上出进开动到]|没[有人收见到发给说写看]|不能|不行|不对|不见|无法|失败|有问题|还没|还是没|到现在|一直|老是|总是|怎样才|想.{0,8}[退换改取开查补订买]|要.{0,4}[退换改取开查补]"
+    r"|申请|取消|修改|尽快|催|赶紧|快点|急"
 )
 #: Words said to a company rather than to another member.
 ADDRESSING = r"你们|客服|请问|麻烦|帮我|帮忙|^亲"
@@ -121,17 +127,17 @@ class Recogniser:
         self._phrases += [_Needle(rule, phrase, excludes=True) for rule in active for phrase in rule.excludes]
         self._patterns = [_Needle(rule, pattern) for rule in active for pattern in rule.patterns]
         self._phrase_set = PhraseSet(needle.source for needle in self._phrases)
-        self._pattern_set = PatternSet([*(needle.source for needle in self._patterns), ASKING, ADDRESSING])
+        self._pattern_set = PatternSet([*(needle.source for needle in self._patterns), ASKING, ADDRESSING, NEEDING])
 
     def recognise(self, text: str) -> Recognition:
         """Tell intent, topic, confidence and why; any text is fine, an empty one is unclear."""
         line = normalise(text)
         patterns = self._pattern_set.search(line)
-        asked, addressed = (len(self._patterns) + place in patterns for place in (0, 1))
+        asked, addressed, needed = (len(self._patterns) + place in patterns for place in range(3))
         needles = [self._phrases[number] for number in self._phrase_set.search(line)]
         needles += [self._patterns[number] for number in patterns if number < len(self._patterns)]
         candidates = _gather(needles)
-        _score(candidates, demand=_demand(asked, addressed, len(line)), asked=asked)
+        _score(candidates, demand=_demand(len(line), asked=asked, addressed=addressed, needed=needed), asked=asked)
         return _decide(candidates)
 
 
@@ -149,11 +155,11 @@ def _gather(needles: Sequence[_Needle]) -> list[_Candidate]:
     return [candidate for candidate in candidates.values() if candidate.evidence > 0]
 
 
-def _demand(asked: bool, addressed: bool, length: int) -> float:
+def _demand(length: int, *, asked: bool, addressed: bool, needed: bool) -> float:
     """How much a line's own form says that something is wanted."""
     if asked:
         return ADDRESSING_BONUS if addressed else ASKING_BONUS
-    return min(1.0, TALE / max(length, 1))
+    return (NEEDING_BONUS if needed else 1.0) * min(1.0, TALE / max(length, 1))
 
 
 def _score(candidates: Iterable[_Candidate], *, demand: float, asked: bool) -> None:
