@@ -120,8 +120,6 @@ class Hub:
         if self._users == 0 and self._task is not None:
             task, self._task = self._task, None
             self._started.clear()
-            self.cursor = None
-            self._recent.clear()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -145,6 +143,9 @@ class Hub:
 
     async def _run(self) -> None:
         """Read for as long as there are sockets, through restarts of either store."""
+        # what was known when the last socket left is old by now
+        self.cursor = None
+        self._recent.clear()
         while True:
             client = redis.asyncio.Redis.from_url(
                 settings.REDIS_BROKER_URL, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2
@@ -153,6 +154,10 @@ class Hub:
                 await self._read_on(client)
             except (RedisError, OSError, DatabaseError) as error:
                 logger.warning("live.retry", error=type(error).__name__, reason=str(error)[:200])
+                await asyncio.sleep(RETRY_S)
+            except Exception:
+                # whatever it is: sockets wait for frames, and a dead reader would look like a quiet day
+                logger.exception("live.failed")
                 await asyncio.sleep(RETRY_S)
             finally:
                 await client.aclose()
