@@ -123,8 +123,12 @@ def to_internal(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the published JSON Schema (docs/schema/standard-context.json)."""
+    """Return the published JSON Schema (docs/schema/standard-context.json). Required is what is never null."""
     schema = StandardContext.model_json_schema(by_alias=True, mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["required"] = [CAMEL[name] for name, field in StandardContext.model_fields.items() if field.is_required()]
+    for described in schema["properties"].values():
+        del described["title"]  # only the name again, its capitals lost
+    schema["required"] = [
+        CAMEL[name] for name, field in StandardContext.model_fields.items() if field.default is not None
+    ]
     return schema
