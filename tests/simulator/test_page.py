@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from robots.simulator.testing import SimulatorClient
+from tests.browser import needs_browser, new_page, running_browser
 from tests.simulator.door import ROBOT, ROOM, command, send
-from worktool_ai.bootstrap import find_browser
 
-CHROMIUM = find_browser()
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1", reason="no Chromium on this machine"
-    ),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture
 def page(sim: SimulatorClient) -> Iterator[Page]:
     """The chat page, opened with its token; any script error fails the test."""
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        page = browser.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    with running_browser() as browser:
+        page = new_page(browser, errors)
         page.goto(f"{sim.url}/#token={sim.token}")
         page.wait_for_selector("#link-state.good")
         yield page
-        browser.close()
     assert errors == []
 
 
