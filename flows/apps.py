@@ -18,6 +18,7 @@ class FlowsConfig(AppConfig):
         from flows.links import run_page
         from flows.node_settings import default_field_choices
         from robots import hooks
+        from robots.models import Reason
         from worktool_ai.lib import links
         from worktool_ai.lib.config_forms import register_choices
 
@@ -26,5 +27,6 @@ class FlowsConfig(AppConfig):
             nodes.registry.add_folder(folder)
         hooks.commands_final.bind(wake_for_commands)
         register_choices("flows.default_fields", default_field_choices)
+        register_choices("flows.reasons", lambda: [("", "—"), *Reason.choices])
         for label in LINKED_TO_THEIR_RUN:
             links.register(label, _("Run"), run_page)

@@ -18,10 +18,10 @@ from worktool_ai.lib.text import shorten
 
 __all__ = ["Box", "Line", "Picture", "Port", "draw", "ports_of", "type_label"]
 
-BOX_WIDTH = 148
+BOX_WIDTH = 132
 HEADER = 46
 PORT_HEIGHT = 20
-COLUMN_GAP = 56
+COLUMN_GAP = 40
 ROW_GAP = 18
 #: What a line takes where it passes a column between the boxes.
 LANE = 8
@@ -228,9 +228,9 @@ class _Layout:
             title = node.name or type_label(node.type)
             box = Box(
                 id=node_id,
-                name=shorten(title, 9),
+                name=shorten(title, 8),
                 title=title,
-                type=shorten(type_label(node.type), 12),
+                type=shorten(type_label(node.type), 9),
                 x=MARGIN + place.column * (BOX_WIDTH + COLUMN_GAP),
                 y=place.y,
                 height=place.height,
@@ -268,7 +268,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
         if index % 2:
             parts.append(f"L{to_x:.0f} {to_y:.0f}")
         else:
-            bend = max(abs(to_x - x) / 2, 20)
+            bend = max(abs(to_x - x) / 2, 16)
             parts.append(f"C{x + bend:.0f} {y:.0f} {to_x - bend:.0f} {to_y:.0f} {to_x:.0f} {to_y:.0f}")
         x, y = to_x, to_y
     return " ".join(parts)

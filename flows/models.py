@@ -191,7 +191,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version} · {self.state}"
+        return f"{self.version} · {self.get_state_display()}"
 
 
 class StepState(models.TextChoices):

@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from flows import drafts
 from flows.admin.graphs import as_file, view_of
@@ -42,6 +42,7 @@ class FlowForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Flow
         fields = ("name", "slug", "description", "is_default")
+        widgets: ClassVar[Any] = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def clean_is_default(self) -> bool:
         wanted = bool(self.cleaned_data["is_default"])
@@ -80,7 +81,8 @@ class FlowAdmin(RowActionsMixin, AuditedModelAdmin):
     list_select_related = ("active_version",)
     search_fields = ("name", "slug", "description")
     actions_list: ClassVar[list[str]] = ["node_types"]
-    change_form_outer_after_template = "flows/flow.html"
+    change_form_outer_before_template = "flows/draft.html"
+    change_form_outer_after_template = "flows/versions.html"
     row_actions = (
         RowAction("publish", _("Publish the draft"), "publish", PublishForm),
         RowAction("import_graph", _("Import as draft"), "upload_file", ImportForm),

@@ -89,7 +89,7 @@ def node_page(model_admin: admin.ModelAdmin[Flow], request: HttpRequest, pk: Any
         "flow": flow,
         "node": node,
         "type_label": type_label(node["type"]),
-        "does": form.plugin.does if form.plugin else "",
+        "does": _(form.plugin.does) if form.plugin and form.plugin.does else "",
         "form": form,
         "media": form.media,
         "may_edit": may_edit,
@@ -148,4 +148,4 @@ def _node_type(plugin: type[Node]) -> NodeType:
         form = config_form(plugin.Config, prefix=plugin.key)
     except (UnsupportedFieldError, LookupError) as error:
         problem = str(error)
-    return NodeType(plugin.key, str(plugin.label), str(plugin.does), plugin.ports, form, problem)
+    return NodeType(plugin.key, str(plugin.label), _(plugin.does) if plugin.does else "", plugin.ports, form, problem)

@@ -35,6 +35,7 @@ _STATES = {
     RunState.FAILED: "danger",
     RunState.STOPPED: "warning",
 }
+_OUTCOMES = {"answered": _("answered"), "handed_over": _("handed over"), "silent": _("silent")}
 _STEP_STATES = {StepState.DONE: "success", StepState.FAILED: "danger"}
 _WAIT_STATES = {WaitState.OPEN: "info", WaitState.WOKEN: "success", WaitState.EXPIRED: "warning"}
 
@@ -46,7 +47,7 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "conversation__robot"
     uuid_fields = ("id", "message_id", "conversation_id")
     list_display = (
-        *("created_at", "shown_state", "shown_reason", "outcome", "person", "room", "robot", "shown_line"),
+        *("created_at", "shown_state", "shown_reason", "shown_outcome", "person", "room", "robot", "shown_line"),
         *("duration", "version"),
     )
     list_filter = (
@@ -61,13 +62,15 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     search_fields = ("conversation__sender_name", "message__text")
     search_help_text = _("Id of a run, line or conversation; a person; words of the line.")
     fields = (
-        ("shown_state", "shown_reason", "outcome"),
-        ("robot", "room", "person"),
-        ("version", "recoveries", "origin_run"),
-        ("created_at", "started_at", "ended_at", "duration"),
-        "error",
+        ("shown_state", "shown_reason"),
+        ("robot", "person"),
+        ("room", "version"),
+        ("created_at", "started_at"),
+        ("ended_at", "duration"),
+        ("shown_outcome", "recoveries"),
+        ("origin_run", "error"),
     )
-    readonly_fields = ("shown_state", "shown_reason", "robot", "room", "person", "duration")
+    readonly_fields = ("shown_state", "shown_reason", "shown_outcome", "robot", "room", "person", "duration")
     change_form_outer_after_template = "flows/run.html"
 
     class Media:
@@ -80,6 +83,10 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     @display(description=_("reason"), label=REASON_COLOURS, ordering="reason")
     def shown_reason(self, run: Run) -> tuple[str, Any]:
         return (run.reason, run.get_reason_display()) if run.reason else ("", "—")
+
+    @display(description=_("outcome"), ordering="outcome")
+    def shown_outcome(self, run: Run) -> str:
+        return str(_OUTCOMES.get(run.outcome, run.outcome or "—"))
 
     @display(description=_("person"), ordering="conversation__sender_name")
     def person(self, run: Run) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext, NodeError
@@ -18,13 +19,25 @@ class AiReply(Node):
 
     key: ClassVar[str] = "ai_reply"
     label: ClassVar[str] = "AI客服回复"
-    does: ClassVar[str] = "Writes the answer with persona, history and templates; falls back until a template answers."
+    does: ClassVar[str] = _(
+        "Writes the answer with persona, history and templates; falls back until a template answers."
+    )
     ports: ClassVar[tuple[str, ...]] = ("next", "error")
 
     class Config(PluginConfig):
-        style: Literal["answer", "ask_back", "hand_over"] = Field(default="answer", title="Kind of answer")
-        history_lines: int = Field(default=10, ge=0, le=40, title="Earlier lines shown to the model")
-        timeout_s: float = Field(default=20, gt=0, le=120, title="Time limit (s)")
+        style: Literal["answer", "ask_back", "hand_over"] = Field(
+            default="answer",
+            title=_("Kind of answer"),
+            json_schema_extra={
+                "labels": {
+                    "answer": _("answer the question"),
+                    "ask_back": _("ask back"),
+                    "hand_over": _("say that a colleague takes over"),
+                }
+            },
+        )
+        history_lines: int = Field(default=10, ge=0, le=40, title=_("Earlier lines shown to the model"))
+        timeout_s: float = Field(default=20, gt=0, le=120, title=_("Time limit (s)"))
 
     def run(self, ctx: NodeContext) -> Effect:
         data = ctx.data

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
@@ -15,10 +16,12 @@ class AlertRule(Node):
 
     key: ClassVar[str] = "alert_rule"
     label: ClassVar[str] = "告警规则判断"
-    does: ClassVar[str] = "Which rules match, which severity, whom to tell."
+    does: ClassVar[str] = _("Which rules match, which severity, whom to tell.")
 
     class Config(PluginConfig):
-        default_level: Literal["critical", "warning", "info"] = Field(default="warning", title="Level without a rule")
+        default_level: Literal["critical", "warning", "info"] = Field(
+            default="warning", title=_("Level without a rule")
+        )
 
     def run(self, ctx: NodeContext) -> Next:
         matches = self._matches(ctx)

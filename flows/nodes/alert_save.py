@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Effect, Next, Node, NodeContext, NodeError, RaiseAlert
@@ -17,13 +18,13 @@ class AlertSave(Node):
 
     key: ClassVar[str] = "alert_save"
     label: ClassVar[str] = "告警入库"
-    does: ClassVar[str] = "Raises an alert, or counts up the open one about the same person and matter."
+    does: ClassVar[str] = _("Raises an alert, or counts up the open one about the same person and matter.")
     ports: ClassVar[tuple[str, ...]] = ("next", "error")
 
     class Config(PluginConfig):
-        code: str = Field(default="", max_length=60, title="Alert code; empty takes the intent or topic")
-        level: Level = Field(default="warning", title="Level until the rules have spoken")
-        critical_intents: tuple[str, ...] = Field(default=("risk",), title="Intents that are critical at once")
+        code: str = Field(default="", max_length=60, title=_("Alert code; empty takes the intent or topic"))
+        level: Level = Field(default="warning", title=_("Level until the rules have spoken"))
+        critical_intents: tuple[str, ...] = Field(default=("risk",), title=_("Intents that are critical at once"))
 
     def run(self, ctx: NodeContext) -> Effect:
         data = ctx.data

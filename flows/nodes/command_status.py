@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Effect, Next, Node, NodeContext, WaitFor
@@ -29,10 +30,10 @@ class CommandStatus(Node):
 
     key: ClassVar[str] = "command_status"
     label: ClassVar[str] = "指令状态记录"
-    does: ClassVar[str] = "Records the command's state; may wait for the phone's result without holding anything."
+    does: ClassVar[str] = _("Records the command's state; may wait for the phone's result without holding anything.")
 
     class Config(PluginConfig):
-        wait_s: int = Field(default=90, ge=0, le=3600, title="Wait for the result (s); 0 records the state at once")
+        wait_s: int = Field(default=90, ge=0, le=3600, title=_("Wait for the result (s); 0 records the state at once"))
 
     def run(self, ctx: NodeContext) -> Next | Effect:
         if ctx.data.send_id is None:

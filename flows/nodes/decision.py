@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.context import StandardContext
@@ -15,10 +16,15 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    port: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", title="Way out")
-    label: str = Field(default="", max_length=60, title="Name")
-    condition: str = Field(max_length=2000, title="Condition")
-    reason: str = Field(default="", max_length=32, title="Reason where nothing is answered")
+    port: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", title=_("Way out"))
+    label: str = Field(default="", max_length=60, title=_("Name"))
+    condition: str = Field(max_length=2000, title=_("Condition"))
+    reason: str = Field(
+        default="",
+        max_length=32,
+        title=_("Reason where nothing is answered"),
+        json_schema_extra={"choices": "flows.reasons"},
+    )
 
     @field_validator("condition")
     @classmethod
@@ -32,12 +38,12 @@ class Decision(Node):
 
     key: ClassVar[str] = "decision"
     label: ClassVar[str] = "决策"
-    does: ClassVar[str] = "Takes the first rule whose condition holds, else the default way."
+    does: ClassVar[str] = _("Takes the first rule whose condition holds, else the default way.")
     ports: ClassVar[tuple[str, ...]] = ("default",)
 
     class Config(PluginConfig):
-        rules: tuple[Rule, ...] = Field(default=(), title="Rules")
-        default_port: str = Field(default="default", pattern=r"^[a-z][a-z0-9_]{0,39}$", title="Default way")
+        rules: tuple[Rule, ...] = Field(default=(), title=_("Rules"))
+        default_port: str = Field(default="default", pattern=r"^[a-z][a-z0-9_]{0,39}$", title=_("Default way"))
 
     @classmethod
     def ports_for(cls, config: Any) -> tuple[str, ...]:

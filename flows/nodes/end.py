@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
@@ -15,11 +16,16 @@ class End(Node):
 
     key: ClassVar[str] = "end"
     label: ClassVar[str] = "结束"
-    does: ClassVar[str] = "Closes the run with outcome and reason."
+    does: ClassVar[str] = _("Closes the run with outcome and reason.")
     ports: ClassVar[tuple[str, ...]] = ()
 
     class Config(PluginConfig):
-        reason: str = Field(default="", max_length=32, title="Reason, where no node before has given one")
+        reason: str = Field(
+            default="",
+            max_length=32,
+            title=_("Reason, where no node before has given one"),
+            json_schema_extra={"choices": "flows.reasons"},
+        )
 
     def run(self, ctx: NodeContext) -> Next:
         data = ctx.data

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Effect, Next, Node, NodeContext, NodeError, Notify
@@ -14,14 +15,14 @@ class ExecuteNotification(Node):
 
     key: ClassVar[str] = "execute_notification"
     label: ClassVar[str] = "执行通知"
-    does: ClassVar[str] = "Writes delivery rows; a slow channel never delays the answer."
+    does: ClassVar[str] = _("Writes delivery rows; a slow channel never delays the answer.")
     ports: ClassVar[tuple[str, ...]] = ("next", "error")
 
     class Config(PluginConfig):
         text: str = Field(
             default="",
             max_length=500,
-            title="Text in place of the standard one",
+            title=_("Text in place of the standard one"),
             json_schema_extra={"multiline": True},
         )
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext
@@ -15,12 +16,12 @@ class Intent(Node):
 
     key: ClassVar[str] = "intent"
     label: ClassVar[str] = "意图分析"
-    does: ClassVar[str] = "Recognises intent, topic and confidence; below the threshold it says unclear."
+    does: ClassVar[str] = _("Recognises intent, topic and confidence; below the threshold it says unclear.")
 
     class Config(PluginConfig):
-        confidence_threshold: float = Field(default=0.5, ge=0, le=1, title="Least confidence")
-        history_lines: int = Field(default=4, ge=0, le=20, title="Earlier lines shown to the model")
-        timeout_s: float = Field(default=10, gt=0, le=60, title="Time limit (s)")
+        confidence_threshold: float = Field(default=0.5, ge=0, le=1, title=_("Least confidence"))
+        history_lines: int = Field(default=4, ge=0, le=20, title=_("Earlier lines shown to the model"))
+        timeout_s: float = Field(default=10, gt=0, le=60, title=_("Time limit (s)"))
 
     def run(self, ctx: NodeContext) -> Next | Effect:
         if ctx.data.text_type not in READABLE or not ctx.data.original_message.strip():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
@@ -13,12 +14,21 @@ class MessageDispatch(Node):
 
     key: ClassVar[str] = "message_dispatch"
     label: ClassVar[str] = "消息分发"
-    does: ClassVar[str] = "Room or person, and who is mentioned. A group line is answered in the group."
+    does: ClassVar[str] = _("Room or person, and who is mentioned. A group line is answered in the group.")
 
     class Config(PluginConfig):
-        group_answer: Literal["group", "private_if_known"] = Field(default="group", title="Lines of a group")
-        mention: bool = Field(default=True, title="Mention the person in a group")
-        further_targets: tuple[str, ...] = Field(default=(), title="Further chats that get the answer too")
+        group_answer: Literal["group", "private_if_known"] = Field(
+            default="group",
+            title=_("Lines of a group"),
+            json_schema_extra={
+                "labels": {
+                    "group": _("answered in the group"),
+                    "private_if_known": _("answered privately where the person is a known contact"),
+                }
+            },
+        )
+        mention: bool = Field(default=True, title=_("Mention the person in a group"))
+        further_targets: tuple[str, ...] = Field(default=(), title=_("Further chats that get the answer too"))
 
     def run(self, ctx: NodeContext) -> Next:
         target, at_list = self._target(ctx)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
@@ -17,12 +18,14 @@ class MessageReceive(Node):
 
     key: ClassVar[str] = "message_receive"
     label: ClassVar[str] = "消息接收"
-    does: ClassVar[str] = "Takes the line in, picks the persona, and stays silent where the line is not ours to answer."
+    does: ClassVar[str] = _(
+        "Takes the line in, picks the persona, and stays silent where the line is not ours to answer."
+    )
     ports: ClassVar[tuple[str, ...]] = ("next", "silent")
 
     class Config(PluginConfig):
-        answer_staff: bool = Field(default=False, title="Answer colleagues' lines too")
-        drop_stale: bool = Field(default=True, title="Leave lines that are no longer fresh to people")
+        answer_staff: bool = Field(default=False, title=_("Answer colleagues' lines too"))
+        drop_stale: bool = Field(default=True, title=_("Leave lines that are no longer fresh to people"))
 
     def run(self, ctx: NodeContext) -> Next:
         patch = {"persona_id": ctx.robot.persona_id, "persona_type": ctx.robot.persona_type}

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import CommandDraft, Effect, Next, Node, NodeContext, NodeError, SendCommands
@@ -14,15 +15,19 @@ class SendCommand(Node):
 
     key: ClassVar[str] = "send_command"
     label: ClassVar[str] = "发送指令"
-    does: ClassVar[str] = "Queues the command in the outbox; in shadow mode it stays a draft."
+    does: ClassVar[str] = _("Queues the command in the outbox; in shadow mode it stays a draft.")
     ports: ClassVar[tuple[str, ...]] = ("next", "error")
 
     class Config(PluginConfig):
-        priority: Literal["human", "reply", "bulk"] = Field(default="reply", title="Priority")
+        priority: Literal["human", "reply", "bulk"] = Field(
+            default="reply",
+            title=_("Priority"),
+            json_schema_extra={"labels": {"human": _("colleague"), "reply": _("reply"), "bulk": _("bulk")}},
+        )
         fixed_text: str = Field(
             default="",
             max_length=2000,
-            title="Fixed text in place of the answer",
+            title=_("Fixed text in place of the answer"),
             json_schema_extra={"multiline": True},
         )
 

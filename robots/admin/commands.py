@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
-from unfold.decorators import display
 
 from robots.admin.common import (
     ChoicesDropdownFilter,
@@ -25,7 +24,7 @@ from robots.admin.common import (
 from robots.error_codes import describe
 from robots.models import Command, CommandResult, CommandState
 from robots.outbox_claim import HOLD_UNKNOWN
-from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin
+from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import clock
 from worktool_ai.lib.text import shorten
 

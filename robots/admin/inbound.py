@@ -11,13 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
-from unfold.decorators import display
 
 from robots import services
 from robots.admin.common import IdSearchMixin, RangeDateTimeFilter, RelatedDropdownFilter, person
 from robots.door.raw_bodies import masked
 from robots.models import DeadLetter, InboxEntry
-from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin
+from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
 

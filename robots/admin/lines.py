@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import action
 
 from robots import services
 from robots.admin.commands import STATE_COLOURS
@@ -26,7 +26,7 @@ from robots.admin.common import (
     shown_json,
 )
 from robots.models import Conversation, Direction, Media, Message, Owner, Reason, Room
-from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin
+from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
 #: Colours of reasons: what went well, what a person should look at; the rest is neutral.

@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.forms.widgets import ArrayWidget
-from unfold.decorators import action, display
+from unfold.decorators import action
 
 from robots import caches, services
 from robots.admin.common import back_to, confirm, person, shown_json, shown_text
 from robots.admin.raw_bodies import RawBodiesView
 from robots.connecting import connect_robot
 from robots.models import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
-from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin
+from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
 from worktool_ai.lib.crypto import fingerprint, mask
 
 

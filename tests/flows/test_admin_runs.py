@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from flows.models import Run, RunState
-from robots.models import Command
+from robots.models import Command, Reason
 from tests.flows.conftest import run_of
 from tests.monitoring import builders
 from worktool_ai.accounts.models import Role
@@ -55,8 +56,9 @@ def test_the_page_tells_the_whole_way(run):
     assert "intentConfidence" in shown, "patches are told under the names that conditions use"
     assert "静默：群里的闲聊" in shown, "each rule that was tried is told"
     assert "send_commands" in shown
-    entries = answer.context["timeline"].entries
-    assert [entry.node_id for entry in entries] == list(run.steps.order_by("ordinal").values_list("node_id", flat=True))
+    assert "(&#x27;" not in shown, "states and reasons are labels, not pairs"
+    ran = [entry.node_id for entry in answer.context["timeline"].entries if entry.step]
+    assert ran == list(run.steps.order_by("ordinal").values_list("node_id", flat=True))
     assert answer.context["timeline"].calls
 
 
@@ -100,6 +102,15 @@ def test_runs_are_found_by_id_line_person_and_words(run, say, words):
     say("你们几点上班", sender="李四")
     wanted = {"run": str(run.pk), "line": str(run.message_id)}.get(words, words)
     assert listed(signed_in(), q=wanted) == [run.pk]
+
+
+def test_the_list_says_reasons_in_words_even_without_a_colour(run, say, work):
+    line = say("哈哈哈", sender="王五")
+    work()
+    reason = run_of(line).get_reason_display()
+    shown = signed_in().get(reverse("admin:flows_run_changelist")).content.decode()
+    assert run_of(line).reason == Reason.CHATTER
+    assert escape(reason) in shown
 
 
 def test_runs_are_narrowed_by_state_reason_robot_and_version(run, say):

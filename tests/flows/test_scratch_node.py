@@ -71,7 +71,7 @@ GRAPH = {
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "nodes").mkdir()
     (tmp_path / "nodes" / "greeting.py").write_text(FILE, encoding="utf-8")
     return tmp_path / "nodes"
@@ -98,7 +98,7 @@ def scratch_node(folder) -> Iterator[None]:
 
 
 @pytest.fixture
-def graph_file(tmp_path) -> Path:
+def graph_file(tmp_path: Path) -> Path:
     file = tmp_path / "greeting.json"
     file.write_text(json.dumps(GRAPH), encoding="utf-8")
     return file

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, TypeVar, cast
 
 import unfold.decorators
 from django.contrib.admin.options import BaseModelAdmin
@@ -12,6 +13,7 @@ from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.utils import display_for_label
 
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.scopes import scope_of
@@ -21,10 +23,41 @@ __all__ = ["AuditedModelAdmin", "ReadOnlyModelAdmin", "ScopedMixin", "display"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Labelled(tuple[Any, Any]):
+    """A value and its text, which a row's own page shows as the coloured label that lists show."""
+
+    colours: Mapping[Any, str]
+
+    def __html__(self) -> str:
+        return str(display_for_label(tuple(self), "-", self.colours))
+
+
 def display(**options: Any) -> Callable[[F], F]:
-    """The theme's column decorator (description, label, ordering, boolean, header), with its type kept."""
+    """The theme's column decorator (description, label, ordering, boolean, header), with its type kept.
+
+    With ``label`` (colours by value) the method returns ``(value, text)``; a value without a colour shows its text in
+    grey, where the theme would show the bare value.
+    """
     decorate: Callable[[F], F] = unfold.decorators.display(**options)
-    return decorate
+    colours = options.get("label")
+    if not isinstance(colours, Mapping):
+        return decorate
+    return lambda method: decorate(_with_labels(method, colours))
+
+
+def _with_labels(method: F, colours: Mapping[Any, str]) -> F:
+    @wraps(method)
+    def shown(*args: Any) -> Any:
+        value = method(*args)
+        if not isinstance(value, tuple):
+            return value
+        if value[0] not in colours:
+            return str(value[1])
+        labelled = _Labelled(value)
+        labelled.colours = colours
+        return labelled
+
+    return cast(F, shown)
 
 
 class ScopedMixin:
