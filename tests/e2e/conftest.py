@@ -1,4 +1,7 @@
-"""One running product for all tests of this folder: started by the first, stopped after the last."""
+"""One running product for all tests of this folder: started by the first, stopped after the last.
+
+``tests/distribution.py`` keeps the folder in one test process.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,10 @@ HERE = Path(__file__).parent
 TIMEOUT_S = 240
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the folder's tests in one process (``--dist loadgroup``), so that only that one starts the product."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
             item.add_marker(pytest.mark.timeout(TIMEOUT_S), append=False)
 
 

@@ -76,6 +76,7 @@ def outcomes(stack: Stack, alert: dict[str, Any]) -> dict[str, str]:
 def notice(stack: Stack, text: str) -> Json:
     """Return the robot's one command that quotes a line to the person on duty."""
     commands = [command for entry in stack.sends(ON_DUTY) if entry["messageId"] for command in entry["commands"]]
+    found: Json
     (found,) = [command for command in commands if text in command["receivedContent"]]
     assert found["titleList"] == [ON_DUTY]
     return found

@@ -25,8 +25,10 @@ from tests.e2e.stack import ANSWER_S, Stack, eventually
 #: Where only a second look at the platform's lists, more than a minute after the call, can tell.
 RECONCILED_S = 90.0
 #: A killed worker's conversations are taken over when their lease has run out.
-TAKEN_OVER_S = 30.0
+TAKEN_OVER_S = 45.0
 LEASE_S = 9.0
+#: Shorter than a lease and than the time limit of any call.
+HELD_S = 7.0
 #: A hang that nobody waits out.
 HANG_S = 60.0
 #: Both of a line's model calls are given up by then, and the local model has answered.
@@ -112,9 +114,11 @@ def casualties(modelled: Stack, stub: StubClient) -> dict[str, Case]:
     model, before, after = Case("模型通话中"), Case("平台受理前"), Case("平台受理后")
     stub.faults({"kind": "sleep", "value": HANG_S, "match": model.marker, "purpose": "reply", "count": 1})
     stack.simulator.faults(before.hold("hold_before_accept"), after.hold("hold_after_accept"))
-    for case in (model, before, after):
-        case.say(stack)
-    eventually(lambda: stub.stats()["in_flight"] and before.is_held(stack) and after.is_held(stack), what="all held")
+    model.say(stack)
+    eventually(lambda: stub.stats()["in_flight"], TAKEN_OVER_S, "the model is asked")
+    before.say(stack)
+    after.say(stack)
+    eventually(lambda: before.is_held(stack) and after.is_held(stack), what="the platform holds both")
     stack.kill_workers()
     return cases | {"during the model call": model, "between row and accept": before, "between accept and us": after}
 
@@ -138,11 +142,12 @@ def test_killed_while_a_model_is_awaited(stack: Stack, stub: StubClient, casualt
 
 def test_all_workers_stopped_for_longer_than_their_lease(modelled: Stack, stub: StubClient, casualties: object):
     stack, asking, sending = modelled, Case("全部停住"), Case("停在发送")
-    stub.faults({"kind": "sleep", "value": 2.0, "match": asking.marker, "purpose": "reply", "count": 1})
-    stack.simulator.faults(sending.hold("hold_after_accept", 3.0))
-    asking.say(stack)
+    stub.faults({"kind": "sleep", "value": HELD_S, "match": asking.marker, "purpose": "reply", "count": 1})
+    stack.simulator.faults(sending.hold("hold_after_accept", HELD_S))
     sending.say(stack)
-    eventually(lambda: stub.stats()["in_flight"] and sending.is_held(stack), what="held")
+    eventually(lambda: sending.is_held(stack), TAKEN_OVER_S, "the platform holds it")
+    asking.say(stack)
+    eventually(lambda: stub.stats()["in_flight"], what="the model is asked")
     stopped = stack.signal("worker", signal.SIGSTOP)
     await_end_of_lease(stack, asking)
     for pid in stopped:
@@ -155,7 +160,7 @@ def test_all_workers_stopped_for_longer_than_their_lease(modelled: Stack, stub: 
 
 def test_one_worker_stopped_and_overtaken(modelled: Stack, stub: StubClient, casualties: object):
     stack, case = modelled, Case("停住一个")
-    stub.faults({"kind": "sleep", "value": 2.0, "match": case.marker, "purpose": "reply", "count": 1})
+    stub.faults({"kind": "sleep", "value": HELD_S, "match": case.marker, "purpose": "reply", "count": 1})
     case.say(stack)
     eventually(lambda: stub.stats()["in_flight"], what="held")
     holder = int(lease_of(stack, case)["holder"].split(":")[1])
