@@ -12,7 +12,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from monitoring import overview
-from monitoring.admin_pages import page_of
+from worktool_ai.accounts.admin_pages import page_of
 from worktool_ai.accounts.permissions import Ability, may
 
 __all__ = ["dashboard", "navigation"]

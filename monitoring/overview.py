@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alerts.models import Alert, AlertState
-from monitoring.admin_pages import page_of
 from monitoring.lines import LineState, state_filter
 from robots.models import Command, CommandState, Direction, Message, Robot
+from worktool_ai.accounts.admin_pages import page_of
 from worktool_ai.accounts.permissions import Ability, may
 from worktool_ai.accounts.scopes import scope_of
 

@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from monitoring.admin_pages import page_of
 from monitoring.lines import LineState
 from monitoring.panel_texts import panel_texts
 from robots.models import Robot
 from worktool_ai.accounts.access import ability_required
+from worktool_ai.accounts.admin_pages import page_of
 from worktool_ai.accounts.permissions import Ability, may
 from worktool_ai.accounts.scopes import scope_of
 

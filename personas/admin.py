@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -35,6 +35,7 @@ from personas.service import AIService
 from personas.trying import try_line
 from personas.types import CallScope, HealthResult
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
+from worktool_ai.lib import links
 from worktool_ai.lib.admin_actions import RowAction, RowActionsMixin
 from worktool_ai.lib.admin_fields import ArrayInputsMixin
 from worktool_ai.lib.config_admin import PluginConfigAdminMixin
@@ -235,7 +236,10 @@ class AICallAdmin(ReadOnlyModelAdmin):
                 )
             },
         ),
-        (_("Whose call"), {"fields": ("run_id", "node_id", "message_id", "conversation_id", "robot_id")}),
+        (
+            _("Whose call"),
+            {"fields": ("run_id", "node_id", "message_id", "conversation_id", "robot_id", "shown_links")},
+        ),
         (_("Asked and answered"), {"fields": ("shown_request", "shown_response")}),
     )
 
@@ -250,6 +254,11 @@ class AICallAdmin(ReadOnlyModelAdmin):
     @display(description=_("tokens"))
     def shown_tokens(self, call: AICall) -> str:
         return f"{_or_dash(call.prompt_tokens)} + {_or_dash(call.completion_tokens)}"
+
+    @display(description=_("links"))
+    def shown_links(self, call: AICall) -> SafeString:
+        found = ((address, title) for title, address in links.for_row(call))
+        return format_html_join(" · ", '<a href="{}">{}</a>', found)
 
     @display(description=_("request"))
     def shown_request(self, call: AICall) -> SafeString:

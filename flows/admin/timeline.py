@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
-from django.urls import reverse
-
 from flows.context import to_api
 from flows.drawing import type_label
 from flows.models import Effect, Run, Step
 from personas.models import AICall
 from robots.models import Command
+from worktool_ai.accounts.admin_pages import page_of
 from worktool_ai.accounts.permissions import may_touch
 
-__all__ = ["Timeline", "page_of", "seconds", "timeline_of"]
+__all__ = ["Timeline", "seconds", "timeline_of"]
 
 UNKNOWN = "—"
 
@@ -67,20 +65,16 @@ def timeline_of(run: Run, person: Any) -> Timeline:
     commands = Command.objects.filter(run_id=run.pk).order_by("seq")
     return Timeline(
         entries=_entries(run, effects),
-        calls=[Linked(call, page_of(person, call)) for call in calls],
-        commands=[Linked(command, page_of(person, command)) for command in commands],
-        line=Linked(run.message, page_of(person, run.message)),
+        calls=[_linked(person, call) for call in calls],
+        commands=[_linked(person, command) for command in commands],
+        line=_linked(person, run.message),
         shows_effects=shows_effects,
         shows_calls=shows_calls,
     )
 
 
-def page_of(person: Any, row: Any) -> str:
-    """Return the address of a row's page, empty where there is none or this person may not open it."""
-    meta = row._meta
-    if type(row) not in admin.site._registry or not may_touch(person, "view", meta.app_label, str(meta.model_name)):
-        return ""
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+def _linked(person: Any, row: Any) -> Linked:
+    return Linked(row, page_of(person, row._meta.label_lower, "change", str(row.pk)))
 
 
 def _entries(run: Run, effects: Iterable[Effect]) -> list[Entry]:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext, NodeError
 from flows.nodes.message_receive import READABLE
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 #: Topics whose answer promises that a person will come back to the customer.
 HANDOVER_TOPICS = frozenset({"转人工", "投诉处理"})

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 SEVERITY = ("info", "warning", "critical")
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Effect, Next, Node, NodeContext, NodeError, RaiseAlert
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 Level = Literal["critical", "warning", "info"]
 QUOTE = 80

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Effect, Next, Node, NodeContext, WaitFor
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 #: What a command's end means for the customer's line. Whatever is not named here leaves the reason as it was.
 REASONS = {

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_noop as _
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.context import StandardContext
 from flows.nodes import Next, Node, NodeContext
 from flows.nodes._cel import compile_condition, explain
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 
 class Rule(BaseModel):

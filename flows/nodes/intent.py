@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext
 from flows.nodes.message_receive import READABLE
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 
 class Intent(Node):

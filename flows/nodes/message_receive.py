@@ -3,11 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from flows.nodes import Next, Node, NodeContext
 from worktool_ai.lib.config import PluginConfig
+from worktool_ai.lib.config import gettext_noop as _
 
 #: Content types whose text the platform delivers: text, and text that quotes another message.
 READABLE = frozenset({0, 1, 15})

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from flows.models import Run, RunState
+from personas.models import AICall
 from robots.models import Command, Reason
 from tests.flows.conftest import run_of
 from tests.monitoring import builders
@@ -142,8 +143,10 @@ def test_lines_and_commands_lead_to_their_run(run):
     command = Command.objects.get(run_id=run.pk)
     assert page(run) in [address for _title, address in links.for_row(run.message)]
     assert page(run) in [address for _title, address in links.for_row(command)]
-    line_page = signed_in().get(reverse("admin:robots_message_change", args=[run.message_id]))
-    assert page(run) in line_page.content.decode()
+    call = AICall.objects.filter(run_id=run.pk).first()
+    client = signed_in()
+    for model, row in (("robots_message", run.message), ("robots_command", command), ("personas_aicall", call)):
+        assert page(run) in client.get(reverse(f"admin:{model}_change", args=[row.pk])).content.decode(), model
 
 
 def test_a_run_that_retention_has_removed_is_not_linked(run):
