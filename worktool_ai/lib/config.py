@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
-#: ``gettext_noop`` is handed on for nodes, which may not import Django: their texts are translated where they are shown.
+#: ``gettext_noop`` is handed on for nodes, which may not import Django; their texts are translated where they are shown
 __all__ = ["SECRET", "PluginConfig", "gettext_noop", "is_secret", "problem_text"]
 
 #: Mark a field as secret: ``api_key: str = Field(default="", json_schema_extra=SECRET)``. It is encrypted at
