@@ -8,6 +8,7 @@ import django_filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from flows.context import to_api
 from flows.models import Run, RunState
 from monitoring.api.base import ScopedReadView
 from personas.models import AICall
@@ -36,6 +37,13 @@ class RunSerializer(serializers.Serializer[Any]):
     endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
 
 
+class PatchField(serializers.JSONField):
+    """What a step changed, under the context's names on the API (docs/schema/standard-context.json)."""
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(to_api(value))
+
+
 class StepSerializer(serializers.Serializer[Any]):
     """One node that ran; ``patch`` is what it changed in the context, ``detail`` explains it (wanted, actual)."""
 
@@ -44,7 +52,7 @@ class StepSerializer(serializers.Serializer[Any]):
     ordinal = serializers.IntegerField()
     state = serializers.CharField()
     port = serializers.CharField()
-    patch = serializers.JSONField()
+    patch = PatchField()
     detail = serializers.JSONField()
     logs = serializers.JSONField()
     error = serializers.CharField()

@@ -186,7 +186,10 @@ class TestRuns:
         question = builders.line(builders.robot())
         run = builders.run(question, reason="answered")
         now = clock.now()
-        Step.objects.create(run=run, ordinal=1, node_id="intent", node_type="intent", started_at=now, ended_at=now)
+        patch = {"intent_confidence": 0.9, "variables": {"own_name": 1}}
+        Step.objects.create(
+            run=run, ordinal=1, node_id="intent", node_type="intent", patch=patch, started_at=now, ended_at=now
+        )
         Effect.objects.create(run=run, node_id="intent", ordinal=0, kind="ask_model", created_at=now)
         AICall.objects.create(
             task="intent", provider="local", run_id=run.pk, succeeded=True, duration_ms=3, created_at=now
@@ -196,6 +199,7 @@ class TestRuns:
         assert "steps" not in listed
         detail = client.get(f"/api/v1/runs/{run.pk}/").json()["data"]
         assert [step["nodeId"] for step in detail["steps"]] == ["intent"]
+        assert detail["steps"][0]["patch"] == {"intentConfidence": 0.9, "variables": {"own_name": 1}}
         assert detail["effects"][0]["outcome"] is None
         assert detail["aiCalls"][0]["cost"] is None, "unknown is not zero"
 
