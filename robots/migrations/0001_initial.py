@@ -130,22 +130,16 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "robot_id",
-                    worktool_ai.lib.crypto.EncryptedTextField(
-                        blank=True, default="", verbose_name="robot id"
-                    ),
+                    worktool_ai.lib.crypto.EncryptedTextField(blank=True, default="", verbose_name="robot id"),
                 ),
                 ("robot_id_digest", models.CharField(editable=False, max_length=64, unique=True)),
                 (
                     "robot_key",
-                    worktool_ai.lib.crypto.EncryptedTextField(
-                        blank=True, default="", verbose_name="robot key"
-                    ),
+                    worktool_ai.lib.crypto.EncryptedTextField(blank=True, default="", verbose_name="robot key"),
                 ),
                 (
                     "callback_key",
-                    worktool_ai.lib.crypto.EncryptedTextField(
-                        blank=True, default="", verbose_name="callback key"
-                    ),
+                    worktool_ai.lib.crypto.EncryptedTextField(blank=True, default="", verbose_name="callback key"),
                 ),
                 ("callback_key_digest", models.CharField(editable=False, max_length=64, unique=True)),
                 (
@@ -538,9 +532,7 @@ class Migration(migrations.Migration):
                 ("kind", models.PositiveSmallIntegerField(default=203, verbose_name="platform type")),
                 (
                     "target",
-                    models.CharField(
-                        help_text="The address in titleList.", max_length=200, verbose_name="target"
-                    ),
+                    models.CharField(help_text="The address in titleList.", max_length=200, verbose_name="target"),
                 ),
                 ("text", models.TextField(blank=True, verbose_name="text")),
                 (
@@ -777,9 +769,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="room",
-            constraint=models.UniqueConstraint(
-                fields=("robot", "is_group", "address"), name="robots_room_address"
-            ),
+            constraint=models.UniqueConstraint(fields=("robot", "is_group", "address"), name="robots_room_address"),
         ),
         migrations.AddIndex(
             model_name="message",
@@ -820,9 +810,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="conversation",
-            constraint=models.UniqueConstraint(
-                fields=("room", "sender_name"), name="robots_conversation_person"
-            ),
+            constraint=models.UniqueConstraint(fields=("room", "sender_name"), name="robots_conversation_person"),
         ),
         migrations.AddIndex(
             model_name="command",

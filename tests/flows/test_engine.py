@@ -46,8 +46,15 @@ def test_a_question_is_answered_in_eight_steps(say, work):
     assert (run.state, run.reason, run.outcome) == (RunState.DONE, "answered", "answered")
     steps = list(Step.objects.filter(run=run).order_by("ordinal"))
     assert [step.node_type for step in steps] == [
-        "message_receive", "intent", "decision", "ai_reply", "message_dispatch", "send_command", "command_status", "end",
-    ]  # fmt: skip
+        "message_receive",
+        "intent",
+        "decision",
+        "ai_reply",
+        "message_dispatch",
+        "send_command",
+        "command_status",
+        "end",
+    ]
     assert all(step.patch for step in steps)
     message = Message.objects.get(pk=line.message_id)
     assert (message.intent, message.topic, message.reason) == ("service", "支付问题", "answered")
@@ -221,7 +228,12 @@ def test_the_first_line_of_a_robot_made_a_moment_ago_is_answered(say, robot):
 
     caches.robots_by_id()
     fresh = Robot.objects.create(
-        slug="new", name="新机器人", robot_id="wt-new", robot_id_digest="d-new", callback_key="k", callback_key_digest="d-k"
+        slug="new",
+        name="新机器人",
+        robot_id="wt-new",
+        robot_id_digest="d-new",
+        callback_key="k",
+        callback_key_digest="d-k",
     )
     with transaction.atomic():
         assert start_runs([stored_line(fresh, "如何退款？", "李四", "新群")]) == 1

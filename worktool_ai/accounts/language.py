@@ -9,7 +9,7 @@ __all__ = ["ChosenLanguageMiddleware"]
 
 
 class ChosenLanguageMiddleware(LocaleMiddleware):
-    """Follows the language switch's cookie only: operators share screens, and a browser's default is nobody's choice."""
+    """Follows the language switch's cookie only: a browser's default is nobody's choice."""
 
     def process_request(self, request: HttpRequest) -> None:
         request.META.pop("HTTP_ACCEPT_LANGUAGE", None)
