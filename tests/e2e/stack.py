@@ -39,7 +39,8 @@ LEFT_OUT = (
 #: Hundreds of lines in a minute: neither our limit nor the platform's is what these tests look at.
 SETTINGS = {"WORKTOOL_REQUEST_LIMIT": "100000", "SIMULATOR_REQUEST_LIMIT": "100000", "SIMULATOR_PACE_S": "0.02"}
 READY_S = 120.0
-STOP_S = 30.0
+#: Twice what is promised, for a machine that is busy with other tests.
+STOP_S = 60.0
 #: Bound for an ordinary answer. The promise is 5 s; a machine that also runs other tests gets more.
 ANSWER_S = 15.0
 POLL_S = 0.03

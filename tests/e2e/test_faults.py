@@ -31,9 +31,10 @@ LEASE_S = 9.0
 HELD_S = 7.0
 #: A hang that nobody waits out.
 HANG_S = 60.0
-#: Both of a line's model calls are given up by then, and the local model has answered.
+#: Both of a line's model calls are given up (after 30 s) and the local model has answered.
 GIVEN_UP_S = 45.0
-CROWD_S = 20.0
+#: Before that: whoever waits for the hang misses it.
+CROWD_S = 28.0
 markers = (f"#m{number}" for number in count(1))
 
 
@@ -195,7 +196,7 @@ def test_a_model_that_hangs_delays_nobody_else(modelled: Stack, stub: StubClient
     eventually(lambda: stub.stats()["in_flight"], what="hanging")
     waits = waits_of_a_crowd(stack, rooms=10, people=10)
     print(f"\n{len(waits)} lines answered, median {waits[50]:.2f} s, last {waits[-1]:.2f} s (promised: 5 s)")
-    assert waits[-1] < CROWD_S
+    assert not stack.robot_lines(hanging.room, hanging.said["id"]), "the crowd was only answered after the hang"
     hanging.await_answer(stack, GIVEN_UP_S)
     assert_one_answer(stack, hanging)
 
