@@ -18,8 +18,11 @@ __all__ = ["GAP", "PatternSet", "PhraseSet", "parse_phrase"]
 
 GAP = 8
 
-#: Bytes that one automaton may use for the states it remembers.
-MEMORY = 16 << 20
+#: Bytes that one automaton may use for the states it remembers; with fewer it forgets and rebuilds them all the time.
+MEMORY = 24 << 20
+
+#: Patterns that share an automaton.
+PATTERNS_TOGETHER = 16
 
 #: Parts joined by ``+``, each the pieces between ``*``.
 Parts = tuple[tuple[str, ...], ...]
@@ -34,20 +37,29 @@ def parse_phrase(phrase: str) -> Parts:
 
 
 class PatternSet:
-    """Patterns in RE2 syntax, searched together in time linear in the text."""
+    """Patterns in RE2 syntax, searched ``together`` at a time, in time linear in the text.
 
-    def __init__(self, patterns: Sequence[str]) -> None:
-        options = re2.Options()
-        options.max_mem = MEMORY
-        options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
-        for pattern in patterns:
-            self._set.Add(pattern)
-        self._set.Compile()
+    The states of an automaton for patterns with gaps multiply, those of several automata only add up.
+    """
+
+    def __init__(self, patterns: Sequence[str], *, together: int = PATTERNS_TOGETHER) -> None:
+        starts = range(0, len(patterns), together)
+        self._sets = [(start, _compiled(patterns[start : start + together])) for start in starts]
 
     def search(self, text: str) -> list[int]:
         """Return the numbers of the patterns that occur."""
-        return list(self._set.Match(text) or ())
+        return [start + number for start, found in self._sets for number in found.Match(text) or ()]
+
+
+def _compiled(patterns: Sequence[str]) -> re2.Set:
+    options = re2.Options()
+    options.max_mem = MEMORY
+    options.log_errors = False
+    automaton = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        automaton.Add(pattern)
+    automaton.Compile()
+    return automaton
 
 
 class PhraseSet:
@@ -62,7 +74,7 @@ class PhraseSet:
             ids = [self._pieces.setdefault(piece, len(self._pieces)) for piece in pieces]
             rarest = ids[max(range(len(pieces)), key=lambda place: len(pieces[place]))]
             self._by_piece.setdefault(rarest, []).append(number)
-        self._found = PatternSet([re2.escape(piece) for piece in self._pieces])
+        self._found = PatternSet([re2.escape(piece) for piece in self._pieces], together=max(len(self._pieces), 1))
 
     def search(self, line: str) -> list[int]:
         """Return the numbers of the phrases that the normalised line contains, in ascending order."""

@@ -1,8 +1,9 @@
 """What was meant, by rules: evidence is added up per topic, weighed, and turned into a confidence.
 
 1. All phrases and patterns of all rules are searched at once, in time linear in the line's length.
-2. Rules that speak for the same topic (or, without one, for the same intent) add their weights. A line that
-   asks or demands something counts more; everyday talk counts less.
+2. Rules that speak for the same topic (or, without one, for the same intent) add their weights, each weaker one
+   less, for they often find the same words. A line that asks or needs something counts more; everyday talk
+   counts less.
 3. Intents have ranks: a threat is a threat even when it names a refund; a greeting is a greeting only when
    nothing else was said. Among equals the strongest wins, then the one that explains more of the line.
 4. Too little evidence, or two topics that explain the line equally well, is an honest ``unclear``.
