@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["MissingVariables", "missing", "render", "variables_of"]
 
@@ -20,6 +21,7 @@ class MissingVariables(ValueError):
         self.names = names
 
 
+@lru_cache(maxsize=4096)
 def variables_of(body: str) -> tuple[str, ...]:
     """Return the names used in a body, each once, in the order of their first use."""
     return tuple(dict.fromkeys(_VARIABLE.findall(body)))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from personas.local.normalise import normalise
@@ -112,10 +113,11 @@ def _fits(candidates: Sequence[Candidate], text: str) -> dict[str, float]:
     return {slug: max(fit, _GENERAL_FIT) if slug.endswith(_GENERAL) else fit for slug, fit in fits.items()}
 
 
-def _pairs(text: str) -> set[str]:
+@lru_cache(maxsize=2048)
+def _pairs(text: str) -> frozenset[str]:
     """Neighbouring characters, the smallest words of Chinese, without words that any question has."""
     line = _FUNCTION_WORDS.sub(" ", normalise(text, join=True))
-    return {line[i : i + 2] for i in range(len(line) - 1) if " " not in line[i : i + 2]}
+    return frozenset(line[i : i + 2] for i in range(len(line) - 1) if " " not in line[i : i + 2])
 
 
 def _draw(seed: str, name: str) -> bytes:

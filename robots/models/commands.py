@@ -55,9 +55,7 @@ SENT = frozenset(
 #: A later command to the same room waits for these.
 HOLDS_ROOM = frozenset({CommandState.QUEUED, CommandState.SENDING, CommandState.UNKNOWN})
 #: Nothing more will happen to a command in these.
-FINAL = frozenset(set(CommandState) - PENDING - {CommandState.ACCEPTED, CommandState.UNKNOWN}) | {
-    CommandState.DRAFT
-}
+FINAL = frozenset(set(CommandState) - PENDING - {CommandState.ACCEPTED, CommandState.UNKNOWN}) | {CommandState.DRAFT}
 
 
 def command_status(state: str) -> str:
@@ -84,13 +82,9 @@ class Command(models.Model):
     id = models.UUIDField(_("sendId"), primary_key=True, default=uuid7, editable=False)
     seq = models.BigIntegerField(
         editable=False,
-        db_default=Func(
-            Value("robots_command_seq"), function="nextval", output_field=models.BigIntegerField()
-        ),
+        db_default=Func(Value("robots_command_seq"), function="nextval", output_field=models.BigIntegerField()),
     )
-    robot = models.ForeignKey(
-        Robot, on_delete=models.PROTECT, related_name="commands", verbose_name=_("robot")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="commands", verbose_name=_("robot"))
     room = models.ForeignKey(
         Room, null=True, blank=True, on_delete=models.PROTECT, related_name="commands", verbose_name=_("room")
     )
@@ -146,8 +140,7 @@ class Command(models.Model):
         ordering = ["-seq"]
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(state__in=["sending", "accepted", "unknown"])
-                | models.Q(sending_at__isnull=False),
+                condition=~models.Q(state__in=["sending", "accepted", "unknown"]) | models.Q(sending_at__isnull=False),
                 name="robots_command_call_started",
             ),
         ]
@@ -159,16 +152,10 @@ class Command(models.Model):
                 name="robots_command_open",
             ),
             # result callbacks and adopted orphans
-            models.Index(
-                fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_command_platform"
-            ),
+            models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_command_platform"),
             # accepted ones that still wait for their result
-            models.Index(
-                fields=["accepted_at"], condition=models.Q(state="accepted"), name="robots_command_waiting"
-            ),
-            models.Index(
-                fields=["run_id"], condition=models.Q(run_id__isnull=False), name="robots_command_run"
-            ),
+            models.Index(fields=["accepted_at"], condition=models.Q(state="accepted"), name="robots_command_waiting"),
+            models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="robots_command_run"),
         ]
 
     def __str__(self) -> str:
@@ -179,9 +166,7 @@ class CommandResult(models.Model):
     """A result callback as it came. Without ``command`` it is an orphan: kept, and matched when its command appears."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(
-        Robot, on_delete=models.PROTECT, related_name="results", verbose_name=_("robot")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="results", verbose_name=_("robot"))
     command = models.ForeignKey(
         Command,
         null=True,
@@ -208,9 +193,7 @@ class CommandResult(models.Model):
         ordering = ["-received_at"]
         indexes = [
             # orphans by the id that a command has just been given
-            models.Index(
-                fields=["platform_id"], condition=models.Q(command__isnull=True), name="robots_result_orphan"
-            ),
+            models.Index(fields=["platform_id"], condition=models.Q(command__isnull=True), name="robots_result_orphan"),
         ]
 
     def __str__(self) -> str:

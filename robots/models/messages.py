@@ -98,12 +98,8 @@ class Conversation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(
-        Robot, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("robot")
-    )
-    room = models.ForeignKey(
-        Room, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("room")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("robot"))
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="conversations", verbose_name=_("room"))
     sender_name = models.CharField(_("person"), max_length=200)
     owner = models.CharField(_("owner"), max_length=8, choices=Owner, default=Owner.ROBOT)
     owner_epoch = models.PositiveIntegerField(default=0, editable=False)
@@ -113,9 +109,7 @@ class Conversation(models.Model):
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
         ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["room", "sender_name"], name="robots_conversation_person")
-        ]
+        constraints = [models.UniqueConstraint(fields=["room", "sender_name"], name="robots_conversation_person")]
 
     def __str__(self) -> str:
         return f"{self.sender_name} · {self.room}"
@@ -129,9 +123,7 @@ class Message(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(
-        Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot"))
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="messages", verbose_name=_("room"))
     conversation = models.ForeignKey(
         Conversation, on_delete=models.PROTECT, related_name="messages", verbose_name=_("conversation")
@@ -192,9 +184,7 @@ class Message(models.Model):
                 condition=models.Q(settled_at__isnull=True, direction="in"),
                 name="robots_message_open",
             ),
-            models.Index(
-                fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"
-            ),
+            models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"),
         ]
 
     def __str__(self) -> str:

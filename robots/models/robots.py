@@ -42,9 +42,7 @@ class Robot(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(_("slug"), max_length=60, unique=True)
-    name = models.CharField(
-        _("name"), max_length=80, help_text=_("The display name in WeCom: customers @ this name.")
-    )
+    name = models.CharField(_("name"), max_length=80, help_text=_("The display name in WeCom: customers @ this name."))
     aliases = ArrayField(
         models.CharField(max_length=80),
         verbose_name=_("other names"),
@@ -107,9 +105,7 @@ class OnlineChange(models.Model):
     """When a robot went online or offline, and who said so (callback or query)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(
-        Robot, on_delete=models.CASCADE, related_name="online_changes", verbose_name=_("robot")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.CASCADE, related_name="online_changes", verbose_name=_("robot"))
     is_online = models.BooleanField(_("online"))
     source = models.CharField(_("source"), max_length=16)
     at = models.DateTimeField(_("at"))
@@ -128,9 +124,7 @@ class GroupQrCode(models.Model):
     """A group's QR code as the platform posted it after creating or editing a group; valid for 7 days."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(
-        Robot, on_delete=models.CASCADE, related_name="qr_codes", verbose_name=_("robot")
-    )
+    robot = models.ForeignKey(Robot, on_delete=models.CASCADE, related_name="qr_codes", verbose_name=_("robot"))
     group_name = models.CharField(_("group"), max_length=200)
     qr_code = models.CharField(_("QR code"), max_length=2000)
     platform_id = models.CharField(_("platform id"), max_length=64, blank=True)

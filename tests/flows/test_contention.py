@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from flows.engine import claims, store
 from flows.engine.group_writer import GroupWriter
+from flows.engine.interpreter import StepRecord
 from flows.engine.store import Progress
 from flows.models import ConversationLease, Run, RunState
 from tests.flows.conftest import lease_of, run_of
@@ -76,7 +77,7 @@ def commit_together(group: list[Progress]) -> list[int | Exception | None]:
 def test_a_deadlock_takes_nobody_out_of_the_group(group, monkeypatch):
     write, sizes = store.write, []
 
-    def write_after_a_deadlock(members: list[Progress]) -> dict:
+    def write_after_a_deadlock(members):
         sizes.append(len(members))
         if len(sizes) == 1:
             raise OperationalError("deadlock detected")
@@ -109,7 +110,5 @@ def test_bad_data_of_one_member_fails_that_member_alone(group):
     assert Run.objects.filter(state=RunState.DONE).count() == 2
 
 
-def _step_of_nothing() -> store.StepRecord:
-    return store.StepRecord(
-        ordinal=0, node_id="end", node_type="end", port="", patch={}, started_at=now(), ended_at=now()
-    )
+def _step_of_nothing() -> StepRecord:
+    return StepRecord(ordinal=0, node_id="end", node_type="end", port="", patch={}, started_at=now(), ended_at=now())
