@@ -22,6 +22,8 @@ _CONVERSATIONS = Conversation._meta.db_table
 _ROBOTS = Robot._meta.db_table
 
 #: Queued, due, of a robot that sends itself, and first in its room: none before it is queued, being sent or unknown.
+#: OFFSET 0 keeps the planner from joining all open commands with each other, which it does when its statistics date
+#: from an empty queue: each command looks its room up in the index instead.
 _NEXT = f"""
 FROM {_COMMANDS} AS command
 JOIN {_ROBOTS} AS robot ON robot.id = command.robot_id AND robot.is_active AND robot.mode = '{Mode.AUTOMATIC}'
@@ -32,7 +34,8 @@ WHERE command.state = '{CommandState.QUEUED}'
     SELECT FROM {_COMMANDS} AS earlier
     WHERE earlier.robot_id = command.robot_id AND earlier.target = command.target AND earlier.seq < command.seq
       AND earlier.state IN ('{CommandState.QUEUED}', '{CommandState.SENDING}', '{CommandState.UNKNOWN}')
-      AND (earlier.state <> '{CommandState.UNKNOWN}' OR earlier.sending_at > %(held_since)s))
+      AND (earlier.state <> '{CommandState.UNKNOWN}' OR earlier.sending_at > %(held_since)s)
+    OFFSET 0)
 """
 
 #: What becomes of a queued command that is looked at now.
