@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -117,4 +117,6 @@ def settle_messages(cursor: Any, rows: Sequence[Settlement]) -> None:
 
 
 def _json(rows: Iterable[NewCommand | Settlement]) -> str:
-    return json.dumps([asdict(row) for row in rows], ensure_ascii=False, default=str)
+    # not asdict: it copies every payload to its depth
+    shallow = [{field.name: getattr(row, field.name) for field in fields(row)} for row in rows]
+    return json.dumps(shallow, ensure_ascii=False, default=str)

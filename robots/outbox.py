@@ -48,6 +48,8 @@ PAUSE_S = 60.0
 MAX_BACKOFF_S = 15
 #: A command without a deadline gives up after so many attempts that never reached the platform.
 MAX_ATTEMPTS = 20
+#: So long the first outcome of a round waits for others: a commit each would cost more than the calls.
+GATHER_S = 0.01
 #: Outcomes are worth more than a moment of waiting: without them a command waits a minute for reconciliation.
 WRITE_ATTEMPTS = 5
 
@@ -184,7 +186,7 @@ def _pause() -> None:
 
 @dataclass
 class _Outcomes:
-    """Writes the outcomes of one round: while one write is on its way, the next ones gather."""
+    """Writes the outcomes of one round together: while one write is on its way, the next ones gather."""
 
     expected: int
     ring: Callable[[], None]
@@ -199,6 +201,8 @@ class _Outcomes:
             if self._is_writing:
                 return
             self._is_writing = True
+        if self.expected > 1:
+            time.sleep(GATHER_S)
         while batch := self._take():
             _write_patiently(batch)
             self._written += len(batch)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -141,7 +141,7 @@ def _parsed(payload: Any) -> Any:
 
 
 def _row(change: Change) -> dict[str, Any]:
-    row = asdict(change)
+    row = {field.name: getattr(change, field.name) for field in fields(change)}
     if change.error_reason is not None:
         row["error_reason"] = change.error_reason[:MAX_REASON]
     return row
