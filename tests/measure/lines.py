@@ -76,11 +76,9 @@ def say(stack: Stack, spoken: Round) -> datetime:
 
 
 def finished(database: psycopg.Connection[Any], since: datetime) -> int:
-    """Count the lines since then whose run has ended."""
+    """Count the runs that were queued since then and have ended."""
     row = database.execute(
-        "SELECT count(*) FROM robots_message AS line JOIN flows_run AS run ON run.message_id = line.id"
-        " WHERE line.received_at >= %s AND run.ended_at IS NOT NULL",
-        [since],
+        "SELECT count(*) FROM flows_run WHERE created_at >= %s AND ended_at IS NOT NULL", [since]
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -109,7 +107,7 @@ def latency(database: psycopg.Connection[Any], since: datetime) -> Latency:
 
 
 def faults(database: psycopg.Connection[Any], since: datetime) -> list[str]:
-    """Say which lines do not have their eight steps, two successful model calls and one command."""
+    """Say which lines do not have their eight steps, two successful model calls and one command. Slow."""
     rows = database.execute(
         "SELECT line.text, run.state, run.recoveries,"
         "       (SELECT count(*) FROM flows_step AS step WHERE step.run_id = run.id),"
@@ -143,14 +141,14 @@ def give_history(database: psycopg.Connection[Any]) -> None:
 def use_model(database: psycopg.Connection[Any], endpoint: str | None, model: str = "") -> None:
     """Let every persona ask this OpenAI-compatible endpoint; None: the local model."""
     database.execute("UPDATE personas_persona SET model_id = NULL")
-    database.execute("DELETE FROM personas_aimodel WHERE name = 'measured'")
     if endpoint is None:
         return
-    database.execute(
+    row = database.execute(
         "INSERT INTO personas_aimodel (id, name, provider, model_id, model_type, capabilities, is_active, api_endpoint,"
-        " api_key_encrypted, config, created_at, updated_at) VALUES (uuidv7(), 'measured', 'custom', %s, 'chat',"
+        " api_key_encrypted, config, created_at, updated_at)"
+        " VALUES (uuidv7(), 'measured ' || now(), 'custom', %s, 'chat',"
         " '{intent_recognition,service_reply,conversion,chat}', true, %s, '', '{\"allow_private\": true}', now(),"
-        " now())",
+        " now()) RETURNING id",
         [model, endpoint],
-    )
-    database.execute("UPDATE personas_persona SET model_id = (SELECT id FROM personas_aimodel WHERE name = 'measured')")
+    ).fetchone()
+    database.execute("UPDATE personas_persona SET model_id = %s", row)

@@ -41,7 +41,7 @@ def wait_for(what: str, condition: Callable[[], T], seconds: float = START_S) ->
             return value
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 class Stack:

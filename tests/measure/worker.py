@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -52,6 +53,7 @@ class Figures:
     pss_mb: float
     in_flight: float
     connections: float
+    yardstick_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,17 @@ class Bench:
         self._number = int(time.time()) % 100_000  # texts differ from those of an earlier variant
         self._is_new = True
 
-    def carry(self, count: int, rate: float = 0.0) -> Any:
+    def carry(self, count: int, rate: float = 0.0) -> datetime:
         """Say lines and wait until the last run has ended; returns when the first was said."""
         self._number += 1
         since = lines.say(self.stack, Round(self._number, count, rate))
         wait_for("all runs", lambda: lines.finished(self.database, since) >= count, ROUND_S)
+        return since
+
+    def check(self, since: datetime) -> None:
+        """Raise unless every line said since then is whole."""
         if wrong := lines.faults(self.database, since):
             raise RuntimeError(f"{len(wrong)} lines are not whole: {wrong[:3]}")
-        return since
 
     def timed(self) -> Figures:
         count = self.options.messages
@@ -102,6 +107,7 @@ class Bench:
             with sampler:
                 since = self.carry(count, self.options.rate)
             after = meters.cpu_ms(worker), meters.server_cpu_ms(postmaster)
+        self.check(since)
         took = lines.latency(self.database, since)
         return Figures(
             rate=took.rate,
@@ -110,12 +116,14 @@ class Bench:
             p50_s=took.p50,
             p95_s=took.p95,
             in_flight=self._stub("GET").get("max_in_flight", 0),
+            yardstick_ms=meters.yardstick_ms(),
             **sampler.highest,
         )
 
     def counted(self, log: Path) -> Count:
         with counted(self.database, log) as count:
-            self.carry(self.options.messages, self.options.rate)
+            since = self.carry(self.options.messages, self.options.rate)
+        self.check(since)
         return count
 
     def refresh(self) -> None:
@@ -182,7 +190,8 @@ def _print(name: str, found: Figures) -> None:
     print(
         f"{name:16} {found.rate:6.0f} /s  worker {found.worker_ms:5.2f} ms  postgres {found.postgres_ms:5.2f} ms"
         f"  P50 {found.p50_s:6.2f} s  P95 {found.p95_s:6.2f} s  PSS {found.pss_mb:4.0f} MB"
-        f"  in flight {found.in_flight:5.0f}  connections {found.connections:3.0f}",
+        f"  in flight {found.in_flight:5.0f}  connections {found.connections:3.0f}"
+        f"  yardstick {found.yardstick_ms:3.0f} ms",
         flush=True,
     )
 
