@@ -112,6 +112,9 @@ def _panels(request: HttpRequest) -> Iterator[dict[str, Any]]:
             "link": link,
             "active": lambda request: False,
         }
+    if request.user.has_perm("robots.change_robot"):
+        link = reverse("admin:robots_raw_bodies")
+        yield {"title": _("Latest callbacks"), "icon": "move_to_inbox", "link": link}
 
 
 def _item(request: HttpRequest, label: str, icon: str) -> dict[str, Any] | None:
