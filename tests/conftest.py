@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from django.db import connection
+from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
 
 import worktool_ai.celery  # noqa: F401 - makes it the current app, as manage.py and asgi.py do
@@ -36,6 +37,11 @@ def _empty_redis(durable_redis: redis.Redis, broker_redis: redis.Redis) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests that commit are cleaned up by TRUNCATE, which the audit log refuses like every other change."""
+    """Make cleaning up after tests that commit possible and cheap.
+
+    They are cleaned up by TRUNCATE, which the audit log refuses like every other change; and after each of them Django
+    would write all permission rows anew, which nothing of ours reads: roles decide.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER accounts_audit_no_truncate ON accounts_auditentry")
