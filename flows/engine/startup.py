@@ -45,7 +45,7 @@ def refuse_unfit(sender: Any = None, **_: Any) -> None:
         raise SystemExit("this worker is not fit for work:\n- " + "\n- ".join(found))
 
 
-@worker_ready.connect(weak=False)
+@worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def settle_memory(**_: Any) -> None:
     """Take what the imports have left out of the garbage collector's sight: a full collection stops every run."""
     gc.collect()
