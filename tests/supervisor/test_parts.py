@@ -226,3 +226,17 @@ def test_a_program_that_cannot_start_is_tried_ever_more_slowly() -> None:
         eventually(child.notice_death)
     assert time.monotonic() - started > 0.3
     assert stream.getvalue().count("beat ended with status 4") == 3
+
+
+def test_servers_of_a_deleted_data_folder_are_set_aside_not_started_with_foreign_passwords(tmp_path):
+    layout = Layout(tmp_path / "data", tmp_path / "servers")
+    layout.make()
+    layout.make_server_dir()
+    (layout.server_dir / "pgdata").write_text("of another data folder")
+    aside = layout.set_aside_orphan()
+    assert aside is not None
+    assert (aside / "pgdata").exists()
+    assert not layout.server_dir.exists()
+    layout.make_server_dir()
+    Credentials.load(layout.secrets_file)
+    assert layout.set_aside_orphan() is None

@@ -59,6 +59,8 @@ class EmbeddedServers:
     def start(self) -> dict[str, str]:
         """Attach to the servers or start them; returns the environment that names them."""
         self.layout.make()
+        if orphan := self.layout.set_aside_orphan():
+            self.say(f"the servers of a deleted data folder lie in {orphan} now")
         self.layout.make_server_dir()
         self._use = (self.layout.data_dir / "servers.users").open("a")
         fcntl.flock(self._use, fcntl.LOCK_SH)

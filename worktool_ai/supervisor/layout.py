@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import secrets as random_source
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -103,6 +104,18 @@ class Layout:
         """Create the data folder, readable by us alone."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
+
+    def set_aside_orphan(self) -> Path | None:
+        """Move a server folder aside whose data folder was deleted; return where it lies now.
+
+        Its passwords and encryption keys went with the data folder, so nothing of it can be used from here. The last
+        one is kept in case the deletion was a mistake.
+        """
+        if self.secrets_file.exists() or self.data_dir in self.server_dir.parents or not self.server_dir.is_dir():
+            return None
+        aside = self.server_dir.with_name(f"{self.server_dir.name}.orphan")
+        shutil.rmtree(aside, ignore_errors=True)
+        return self.server_dir.rename(aside)
 
     def make_server_dir(self) -> None:
         """Create the server folder, which an unprivileged server can enter."""
