@@ -25,7 +25,8 @@ LABELS = sorted(str(model._meta.model_name) for model in admin.site._registry if
 
 def signed_in(**more: Any) -> Client:
     fields = {"username": "someone", "is_staff": True, "role": Role.OWNER, "language": "en", **more}
-    client = Client(headers={"accept-language": "en"})
+    client = Client()
+    client.cookies["django_language"] = "en"  # as the language switch sets it
     client.force_login(User.objects.create(**fields))
     return client
 
