@@ -22,7 +22,9 @@ class CommandState(models.TextChoices):
                      '-> unknown -> accepted      (evidence found)
                                  -> not_accepted  (evidence of absence; one re-send if fresh)
         queued -> expired | withdrawn | covered
-        accepted -> withdrawn_unconfirmed
+        accepted -> withdrawn_unconfirmed          (a control command 305 was accepted: taken out of the phone's queue)
+                 <-                                (the 305 failed after all)
+                    withdrawn_unconfirmed -> done | partial | failed   (its own result came: better evidence)
     """
 
     DRAFT = "draft", _("draft")
@@ -133,6 +135,16 @@ class Command(models.Model):
         related_name="resend_of",
         verbose_name=_("sent again as"),
     )
+    cancels = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="cancellation",
+        verbose_name=_("cancels"),
+        help_text=_("Of a control command 305: the accepted command that it takes out of the phone's queue."),
+    )
+    requested_by = models.CharField(_("requested by"), max_length=150, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("command")

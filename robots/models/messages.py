@@ -94,7 +94,8 @@ class Room(models.Model):
 class Conversation(models.Model):
     """One person in one room of one robot: the unit of order, ownership and memory.
 
-    Every change of ``owner`` raises ``owner_epoch``; a command made under an older epoch is withdrawn, not sent.
+    Every change of ``owner`` raises ``owner_epoch``; a command made under an older epoch is withdrawn, not sent. Lines
+    that came before ``owner_since`` belonged to another owner: the robot does not answer them any more.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -103,6 +104,8 @@ class Conversation(models.Model):
     sender_name = models.CharField(_("person"), max_length=200)
     owner = models.CharField(_("owner"), max_length=8, choices=Owner, default=Owner.ROBOT)
     owner_epoch = models.PositiveIntegerField(default=0, editable=False)
+    owner_since = models.DateTimeField(_("owned since"), null=True, blank=True, editable=False)
+    owner_set_by = models.CharField(_("set by"), max_length=150, blank=True, db_default="", editable=False)
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
 
     class Meta:

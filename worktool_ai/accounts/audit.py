@@ -15,7 +15,7 @@ from worktool_ai.accounts.models import ApiKey, AuditEntry, User
 from worktool_ai.lib import logs
 from worktool_ai.lib.crypto import SEALED, EncryptedTextField
 
-__all__ = ["changes", "record", "snapshot"]
+__all__ = ["actor_name", "changes", "record", "snapshot"]
 
 MASK = "•••"
 
@@ -35,7 +35,7 @@ def record(
     """
     return AuditEntry.objects.create(
         actor=actor if isinstance(actor, User) else None,
-        actor_name=_actor_name(actor),
+        actor_name=actor_name(actor),
         action=action,
         target_type=target._meta.label_lower,
         target_id=str(target.pk),
@@ -70,7 +70,7 @@ def changes(
     return shown(before), shown(after)
 
 
-def _actor_name(actor: User | ApiKey | str | None) -> str:
+def actor_name(actor: User | ApiKey | str | None) -> str:
     if isinstance(actor, User):
         return actor.get_username()
     if isinstance(actor, ApiKey):
