@@ -10,7 +10,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
+
+from worktool_ai.lib import watchdog
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worktool_ai.settings")
 
@@ -24,6 +26,12 @@ app.set_default()
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
 def _keep_our_logging(**_: Any) -> None:
     """Celery would set levels of its own and redirect stderr; connected, it leaves ours (settings.LOGGING) alone."""
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+@beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _show_life(**_: Any) -> None:
+    watchdog.feed()
 
 
 #: The poll finds what a lost doorbell forgot: rows with a due time are the truth, never a task.

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from worktool_ai.lib.watchdog import VARIABLE as WATCHDOG
 from worktool_ai.supervisor.output import Log
 from worktool_ai.supervisor.processes import Identity, identify
+from worktool_ai.supervisor.pulse import Pulse
 from worktool_ai.supervisor.server import die_with_parent
 
 __all__ = ["Child", "Program", "programs_of", "stop_all"]
@@ -26,6 +28,10 @@ DRAIN_S = 1.0
 FIRST_DELAY_S = 0.1
 #: The first deaths in a row cost at most 1 s each; a program that cannot start at all is tried every 5 s.
 LADDER_S = (FIRST_DELAY_S, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 2.0, 5.0)
+#: A process of which there is one, silent for so long, hangs. Restarted, it answers within the promised 15 s.
+HUNG_S = 8.0
+#: The other workers take over from a silent one when its leases end; this only brings it back.
+WORKER_HUNG_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Program:
     """What to run as ``role`` (its key in run.json), ``copies`` times.
 
     ``stage`` orders the stop: lower ones first, the programs of a stage together; ``grace_s`` is the time that they
-    have to finish what they hold.
+    have to finish what they hold. One that feeds the watchdog is killed when it was silent for ``hung_s``.
     """
 
     role: str
@@ -43,6 +49,7 @@ class Program:
     copies: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
     inherits: tuple[int, ...] = ()
+    hung_s: float | None = None
 
 
 def programs_of(listening_fd: int, simulator_port: int | None, worker_processes: int, data_dir: Path) -> list[Program]:
@@ -52,19 +59,21 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
     quiet = ("-W", "ignore:You're running the worker")
     celery = (sys.executable, *quiet, "-m", "celery", "-q", "-A", "worktool_ai.celery")
     lone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    schedule = str(data_dir / "beat-schedule")
     web = (sys.executable, "-m", "worktool_ai.supervisor.web", "--fd", str(listening_fd))
     programs = [
-        Program("web", web, stage=0, grace_s=5, inherits=(listening_fd,)),
-        Program("consumer", (*manage, "consume_inbound"), stage=2, grace_s=4),
+        Program("web", web, stage=0, grace_s=5, inherits=(listening_fd,), hung_s=HUNG_S),
+        Program("consumer", (*manage, "consume_inbound"), stage=2, grace_s=4, hung_s=HUNG_S),
         Program(
             "worker",
             (*celery, "worker", "-P", "gevent", "-c", "1000", *lone),
             stage=3,
             grace_s=8,
             copies=worker_processes,
+            hung_s=WORKER_HUNG_S,
         ),
-        Program("beat", (*celery, "beat", "--schedule", str(data_dir / "beat-schedule")), stage=2, grace_s=4),
-        Program("relay", (*manage, "relay_events"), stage=3, grace_s=8),
+        Program("beat", (*celery, "beat", "--schedule", schedule), stage=2, grace_s=4, hung_s=HUNG_S),
+        Program("relay", (*manage, "relay_events"), stage=3, grace_s=8, hung_s=HUNG_S),
     ]
     if simulator_port is not None:
         # without Django: it stands in for a foreign platform and is up before our own processes
@@ -84,26 +93,31 @@ class Child:
         self.identity: Identity | None = None
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._pulse: Pulse | None = None
         self._started = 0.0
         self._deaths = 0
         self._due = 0.0
 
     def start(self, folder: Path) -> None:
         """Start it in a session of its own, so that the terminal's Ctrl-C reaches the supervisor alone."""
+        pulse = Pulse() if self.program.hung_s else None
+        watched = {WATCHDOG: str(pulse.handed)} if pulse else {}
         process = subprocess.Popen(
             self.program.arguments,
             cwd=folder,
-            env=self.environment,
+            env={**self.environment, **watched},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            pass_fds=self.program.inherits,
+            pass_fds=(*self.program.inherits, *([pulse.handed] if pulse else ())),
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        self._process, self._started, self._due = process, time.monotonic(), 0.0
+        if pulse:
+            pulse.release()
+        self._process, self._pulse, self._started, self._due = process, pulse, time.monotonic(), 0.0
         self.identity = identify(process.pid)
         if process.stdout is not None:
             self._reader = threading.Thread(target=self._relay, args=(process.stdout,), daemon=True)
@@ -118,6 +132,15 @@ class Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    def kill_if_hung(self) -> None:
+        """Kill it when it has been silent for too long: stopped, or stuck. It is started again like any dead one."""
+        if self._pulse is None or self.program.hung_s is None or self.pid is None:
+            return
+        silent = self._pulse.silent_s()
+        if silent > self.program.hung_s:
+            self.log.say(f"{self.name} has shown no sign of life for {silent:.1f} s: killed")
+            self.signal(signal.SIGKILL)
+
     def notice_death(self) -> bool:
         """Tell, once, that it has ended; from then on :meth:`is_due` says when to start it again."""
         if self._process is None or self._process.poll() is None:
@@ -128,7 +151,13 @@ class Child:
         self._due = time.monotonic() + delay
         self.log.say(f"{self.name} {_how(self._process.returncode)} after {lived:.1f} s; again in {delay} s")
         self._process, self.identity = None, None
+        self._forget_pulse()
         return True
+
+    def _forget_pulse(self) -> None:
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
 
     def result(self, stopping: threading.Event) -> int | None:
         """Wait until it has ended by itself and return its status; None when ``stopping`` came first."""
@@ -160,6 +189,7 @@ class Child:
             self.signal(signal.SIGKILL)
             self._process.wait(5)
         self._drain()
+        self._forget_pulse()
 
     def _drain(self) -> None:
         """Give its last lines the time to reach the log."""

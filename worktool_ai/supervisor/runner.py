@@ -192,9 +192,10 @@ class Supervisor:
                 self._stopping.set()
 
     def _tend(self) -> bool:
-        """Start again what has died; tells whether anything changed."""
+        """Start again what has died, and kill what hangs, so that it is; tells whether anything changed."""
         changed = False
         for child in self.children:
+            child.kill_if_hung()
             changed |= child.notice_death()
             if child.is_due():
                 child.start(ROOT)

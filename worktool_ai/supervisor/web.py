@@ -11,7 +11,18 @@ import socket
 
 import uvicorn
 
+from worktool_ai.lib import watchdog
+
 GRACE_S = 3
+
+
+class Server(uvicorn.Server):
+    """Shows from its event loop that it runs; uvicorn ticks ten times a second."""
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            watchdog.pulse()
+        return await super().on_tick(counter)
 
 
 def main() -> None:
@@ -25,7 +36,7 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from flows import doorbell, services
 from flows.consumer import Consumer
 from robots.stream import partitions
+from worktool_ai.lib import watchdog
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         consumer = Consumer(services.start_runs, doorbell.ring, wanted=_parsed(partitions))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: consumer.stop())
+        watchdog.feed()
         consumer.run()
 
 

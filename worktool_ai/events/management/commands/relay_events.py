@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from worktool_ai.events import relay
+from worktool_ai.lib import watchdog
 from worktool_ai.lib.heartbeats import beat
 
 
@@ -17,4 +18,5 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        watchdog.feed()
         relay.run(stop, lambda: beat("relay"))
