@@ -16,7 +16,7 @@ import aiohttp
 
 from robots.simulator import payloads
 from robots.simulator.fault_kinds import Plan, Stage
-from robots.simulator.records import Callback, Entry, Json, Run
+from robots.simulator.records import Callback, Entry, Json, Run, text_of
 from robots.simulator.world import NEW_MESSAGE, OFFLINE, ONLINE, QR_CODE, RESULT, Robot, World
 from worktool_ai.lib.loopback import is_loopback_url
 
@@ -128,7 +128,7 @@ class Callbacks:
 
     async def message(self, robot: Robot, chat: str, body: Json) -> Reply:
         """Post one line; returns the first answer. A non-zero code puts its message into the chat (§2.3)."""
-        plan = self._world.faults.plan(Stage.MESSAGE, robot_id=robot.id, rooms=(chat,))
+        plan = self._world.faults.plan(Stage.MESSAGE, robot_id=robot.id, rooms=(chat,), text=str(body["rawSpoken"]))
         row = Callback(robot.id, time.time(), robot.urls[NEW_MESSAGE], body)
         self._world.callbacks.append(row)
         encoded = payloads.encode(body, self._world.dialect)
@@ -151,7 +151,7 @@ class Callbacks:
         url = robot.urls.get(RESULT)
         if not url:
             return
-        plan = self._world.faults.plan(Stage.RESULT, robot_id=robot.id, rooms=rooms)
+        plan = self._world.faults.plan(Stage.RESULT, robot_id=robot.id, rooms=rooms, text=text_of(run.command))
         encoded = payloads.as_json(payloads.result(run))
 
         async def post() -> Reply:

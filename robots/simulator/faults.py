@@ -16,9 +16,10 @@ OFFLINE = "offline"
 
 
 class Fault(BaseModel):
-    """One fault of ``/sim/faults``. Without ``robotId`` or ``room`` it strikes everywhere; ``count`` limits
-    how often.
+    """One fault of ``/sim/faults``. Without ``robotId``, ``room`` or ``match`` it strikes everywhere; ``count``
+    limits how often.
 
+    ``match`` is a part of the text that is said or sent: with it a failure run decides beforehand which line is hit.
     ``seconds`` is how long it holds, delays or (offline) stands; ``value`` is the HTTP status of
     ``http_status`` and the errorCode of ``partial``.
     """
@@ -28,6 +29,7 @@ class Fault(BaseModel):
     kind: str
     robotId: str | None = None
     room: str | None = None
+    match: str | None = Field(default=None, min_length=1, max_length=200)
     probability: float = Field(default=1.0, ge=0, le=1)
     count: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, ge=0, le=86_400)
@@ -55,8 +57,10 @@ class _Standing:
     since: float
     left: int | None
 
-    def matches(self, robot_id: str, rooms: Collection[str]) -> bool:
-        return self.fault.robotId in (None, robot_id) and (self.fault.room is None or self.fault.room in rooms)
+    def matches(self, robot_id: str, rooms: Collection[str], text: str = "") -> bool:
+        fault = self.fault
+        is_there = fault.robotId in (None, robot_id) and (fault.room is None or fault.room in rooms)
+        return is_there and (fault.match is None or fault.match in text)
 
     def strikes(self) -> bool:
         if self.left == 0 or random.random() >= self.fault.probability:
@@ -86,12 +90,12 @@ class FaultBoard:
         rows = [item.fault.model_copy(update={"count": item.left}) for item in standing]
         return {"faults": [row.model_dump(exclude_none=True) for row in rows]}
 
-    def plan(self, *stages: Stage, robot_id: str, rooms: Collection[str] = ()) -> Plan:
-        """Decide what goes wrong at these stages; each fault that strikes is counted."""
+    def plan(self, *stages: Stage, robot_id: str, rooms: Collection[str] = (), text: str = "") -> Plan:
+        """Decide what goes wrong at these stages with ``text``; each fault that strikes is counted."""
         plan = Plan()
         for item in self._standing:
             kind = KINDS[item.fault.kind]
-            if kind.stage in stages and item.matches(robot_id, rooms) and item.strikes():
+            if kind.stage in stages and item.matches(robot_id, rooms, text) and item.strikes():
                 seconds = kind.seconds if item.fault.seconds is None else item.fault.seconds
                 kind.strike(plan, seconds, item.fault.value or kind.value)
         return plan

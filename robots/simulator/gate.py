@@ -14,7 +14,7 @@ from robots.simulator.platform import (
     Result,
     listed_commands,
 )
-from robots.simulator.records import Entry, Json
+from robots.simulator.records import Entry, Json, text_of
 from robots.simulator.world import World
 from worktool_ai.lib.loopback import Request, Response, json_response
 
@@ -52,7 +52,8 @@ class Gate:
     def _plan(self, request: Request, entry: Entry) -> Plan:
         rooms = {room for command in entry.commands for room in command["titleList"] or ()}
         stages = (Stage.REQUEST, Stage.SEND) if request.path == SEND_PATH else (Stage.REQUEST,)
-        return self._world.faults.plan(*stages, robot_id=entry.robot_id, rooms=rooms)
+        text = "\n".join(map(text_of, entry.commands))
+        return self._world.faults.plan(*stages, robot_id=entry.robot_id, rooms=rooms, text=text)
 
     async def _dispatch(self, request: Request, entry: Entry, body: Json) -> Response:
         endpoint = self._endpoints.get((request.method, request.path))

@@ -22,7 +22,7 @@ from robots.simulator.commands import (
     execute,
 )
 from robots.simulator.fault_kinds import Stage
-from robots.simulator.records import Entry, Execution, Json, Run
+from robots.simulator.records import Entry, Execution, Json, Run, text_of
 from robots.simulator.world import Robot, World
 
 OFFLINE_POLL_S: Final = 0.1
@@ -102,7 +102,8 @@ class Phone:
             await self._run(self._queue.popleft())
 
     async def _run(self, job: Job) -> None:
-        plan = self._world.faults.plan(Stage.PHONE, robot_id=self._robot.id, rooms=job.rooms)
+        text = text_of(job.command)
+        plan = self._world.faults.plan(Stage.PHONE, robot_id=self._robot.id, rooms=job.rooms, text=text)
         began = time.monotonic()
         for _ in range(plan.copies):
             await asyncio.sleep(self._world.settings.pace_s + plan.delay_s)

@@ -27,6 +27,11 @@ def platform_time(at: float) -> str:
     return datetime.fromtimestamp(at, CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def text_of(command: Json) -> str:
+    """Return what a command says; empty when it says nothing."""
+    return str(command.get("receivedContent") or "")
+
+
 class MessageIds:
     """Mints the platform's message ids: 19 digits, rising, unique across restarts."""
 

@@ -222,6 +222,22 @@ def test_faults_strike_only_the_robot_and_room_that_they_name(sim: SimulatorClie
     sim.wait_for(lambda: door.results())
 
 
+def test_faults_strike_only_the_text_that_they_name(sim: SimulatorClient, door: Door) -> None:
+    sim.faults(
+        {"kind": "callback_loss", "match": "#m0000017"},
+        {"kind": "http_status", "match": "#m0000018"},
+        {"kind": "execute_twice", "match": "#m0000019"},
+        {"kind": "result_loss", "match": "#m0000019"},
+    )
+    assert sim.say(ROBOT, "张三", "在吗 #m0000017", ROOM)["delivered"] is False
+    assert sim.say(ROBOT, "张三", "在吗 #m0000018", ROOM)["delivered"]
+    assert send(sim, command("您好 #m0000018"))["code"] == 500
+    assert send(sim, command("您好 #m0000019"))["code"] == 200
+    assert send(sim, command("您好 #m0000017"))["code"] == 200
+    sim.wait_for(lambda: door.results() == ["您好 #m0000017"])
+    assert robot_texts(sim) == ["您好 #m0000019"] * 2 + ["您好 #m0000017"]
+
+
 def test_faults_are_shown_with_what_is_left_and_replaced_whole(sim: SimulatorClient) -> None:
     shown = sim.faults({"kind": "http_status", "count": 2}, {"kind": "result_loss", "room": ROOM})
     assert shown["faults"] == [
