@@ -18,6 +18,7 @@ from robots import hotpath as robot_rows
 from robots.caches import RobotSnapshot, robots_by_id
 from robots.hotpath import Settlement
 from robots.inbound.store import StoredLine
+from robots.names import normal_name
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import User
 from worktool_ai.lib.clock import now
@@ -107,13 +108,15 @@ def input_of(line: StoredLine, robot: RobotSnapshot, robot_names: frozenset[str]
 
 
 def _role(sender: str, robot: RobotSnapshot, robot_names: frozenset[str]) -> str:
-    if sender in robot.staff_names:
+    name = normal_name(sender)
+    if name in robot.staff_names:
         return "staff"
-    return "robot" if sender in robot_names else "customer"
+    return "robot" if name in robot_names else "customer"
 
 
 def _robot_names(robots: Mapping[UUID, RobotSnapshot]) -> frozenset[str]:
-    return frozenset(name for robot in robots.values() for name in (robot.name, *robot.aliases) if name)
+    names = (name for robot in robots.values() for name in (robot.name, *robot.aliases))
+    return frozenset(normal for name in names if (normal := normal_name(name)))
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from robots.models import Mode, Robot, RobotGroup
+from robots.names import normal_name
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.crypto import Secret
 from worktool_ai.lib.db import borrowed
@@ -18,7 +19,10 @@ __all__ = ["RobotSnapshot", "forget", "robots_by_id"]
 
 @dataclass(frozen=True, slots=True)
 class RobotSnapshot:
-    """A robot without its history. ``robot_id`` (a credential) and ``robot_key`` show masked until ``reveal()``."""
+    """A robot without its history. ``robot_id`` (a credential) and ``robot_key`` show masked until ``reveal()``.
+
+    ``staff_names`` are normal (:func:`robots.names.normal_name`).
+    """
 
     id: UUID
     slug: str
@@ -73,7 +77,7 @@ def _snapshot(robot: Robot) -> RobotSnapshot:
         robot_type=robot.robot_type,
         mode=robot.mode,
         persona_id=robot.persona_id,
-        staff_names=frozenset(robot.staff_names),
+        staff_names=frozenset(normal_name(name) for name in robot.staff_names),
         line_fresh_s=robot.line_fresh_s,
         reply_fresh_s=robot.reply_fresh_s,
         duplicate_window_s=robot.duplicate_window_s,

@@ -27,6 +27,8 @@ __all__ = ["adopt", "adopt_strays", "outcome_of", "record"]
 
 #: Where the race between an answer and its result is looked for; after it, the slow query decides.
 STRAY_AGE = timedelta(minutes=10)
+#: A result ends commands in these: that a command was executed is better evidence than that it was to be cancelled.
+AWAITED = (CommandState.ACCEPTED, CommandState.WITHDRAWN_UNCONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class _Result:
     def ending(self, command: Command) -> Change:
         return Change(
             id=command.pk,
-            was=(CommandState.ACCEPTED,),
+            was=AWAITED,
             state=outcome_of(self.error_code, self.success_list, self.fail_list),
             error_code=self.error_code,
             error_reason=self.error_reason,
@@ -120,7 +122,7 @@ class _Candidates:
         # A careless rawMsg must not lose the result: without an equal command the order decides.
         pool = alike or self.commands
         for command in pool:
-            if command.state == CommandState.ACCEPTED and command.pk not in self._ended:
+            if command.state in AWAITED and command.pk not in self._ended:
                 self._ended.add(command.pk)
                 return _Match(command, ends_it=True)
         return _Match(pool[0])

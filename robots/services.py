@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 
-from robots import caches
+from robots import caches, withdrawal
 from robots.inbound.body import BadBody, decode
 from robots.inbound.parse import room_of
 from robots.models import Conversation, DeadLetter, InboxEntry, Message, Mode, Owner, Reason, Robot, RobotGroup
@@ -119,12 +119,16 @@ def callback_url(robot: Robot, event: str) -> str:
 
 
 def take_over(conversation_id: UUID, actor: Actor, request: HttpRequest | None = None) -> Conversation:
-    """Let a person answer from now on. What the robot still had queued for this conversation is withdrawn."""
+    """Let a person answer from now on; nothing changes where one does already.
+
+    What the robot still had queued is withdrawn with its lines; what the platform has accepted is cancelled there,
+    best effort (:mod:`robots.withdrawal`).
+    """
     return _change_owner(conversation_id, Owner.HUMAN, "conversation.take_over", actor, request)
 
 
 def give_back(conversation_id: UUID, actor: Actor, request: HttpRequest | None = None) -> Conversation:
-    """Let the robot answer again."""
+    """Let the robot answer again, from the next line on: what came before is not answered any more."""
     return _change_owner(conversation_id, Owner.ROBOT, "conversation.give_back", actor, request)
 
 
@@ -132,13 +136,19 @@ def give_back(conversation_id: UUID, actor: Actor, request: HttpRequest | None =
 def _change_owner(
     conversation_id: UUID, owner: Owner, action: str, actor: Actor, request: HttpRequest | None
 ) -> Conversation:
-    """Every change raises the epoch: commands made under an older one are withdrawn when the outbox meets them."""
-    row = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation_id)
+    """Every change raises the epoch: a command that is queued under an older one later on, the outbox withdraws.
+
+    The lock leaves the key alone: rows that refer to the conversation are written meanwhile.
+    """
+    row = Conversation.objects.select_for_update(of=("self",), no_key=True).get(pk=conversation_id)
     before = {"owner": row.owner, "owner_epoch": row.owner_epoch}
     if row.owner != owner:
         row.owner, row.owner_epoch = owner, row.owner_epoch + 1
-        row.save(update_fields=["owner", "owner_epoch"])
-        audit.record(actor, action, row, before, {"owner": owner, "owner_epoch": row.owner_epoch}, request)
+        row.owner_since, row.owner_set_by = clock.now(), audit.actor_name(actor)
+        row.save(update_fields=["owner", "owner_epoch", "owner_since", "owner_set_by"])
+        withdrawn = withdrawal.withdraw(row) if owner == Owner.HUMAN else 0
+        after = {"owner": owner, "owner_epoch": row.owner_epoch, "withdrawn": withdrawn}
+        audit.record(actor, action, row, before, after, request)
     return row
 
 

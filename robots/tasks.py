@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from robots import connecting, outbox, outbox_claim, reconcile, results
+from robots import connecting, outbox, outbox_claim, reconcile, results, withdrawal
 from robots.models import Command, CommandState
 from worktool_ai.lib import doorbell
 from worktool_ai.lib.db import tx
@@ -25,10 +25,11 @@ def drain_outbox() -> None:
 
 @shared_task(name="robots.poll_outbox", ignore_result=True)
 def poll_outbox() -> None:
-    """Each second: close what may not leave any more, join what missed each other, send what is due."""
+    """Each second: close what may not leave any more, join what missed each other, cancel, send what is due."""
     with tx():
         outbox_claim.close_overdue()
         results.adopt_strays()
+        withdrawal.follow()
         waiting = Command.objects.filter(state=CommandState.QUEUED).count()
     beat("outbox", detail=f"{waiting} queued", lag=waiting)
     outbox.drain(ring_outbox)

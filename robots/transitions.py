@@ -14,9 +14,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from robots import hooks
+from robots import answered, hooks
+from robots.answered import Answer
 from robots.caches import RobotSnapshot, robots_by_id
-from robots.models import Command, CommandState, Conversation, Room
+from robots.models import Command, CommandState, Conversation, Reason, Room
 from robots.models.commands import FINAL, command_status
 from worktool_ai.events.services import record
 from worktool_ai.events.types import Event, EventType
@@ -25,6 +26,9 @@ from worktool_ai.lib import clock
 __all__ = ["Change", "Changed", "announce", "apply", "changed_rows"]
 
 MAX_REASON = 500
+#: An answer in one of these was taken back; lines with one of these reasons were thought to be answered by it.
+TAKEN_BACK = (CommandState.WITHDRAWN, CommandState.WITHDRAWN_UNCONFIRMED)
+THOUGHT_ANSWERED = (Reason.ANSWERED, Reason.ASKED_BACK, Reason.SEND_UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ WITH changed AS (
         error_reason = coalesce(change.error_reason, command.error_reason),
         evidence = coalesce(change.evidence, command.evidence),
         resent_as_id = coalesce(change.resent_as, command.resent_as_id),
-        final_at = CASE WHEN change.state IN ({_FINAL_LIST}) THEN %(now)s ELSE command.final_at END
+        final_at = CASE WHEN change.state IN ({_FINAL_LIST}) THEN %(now)s END
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS change (
         id uuid, was jsonb, state text, sender text, attempts int, platform_id text, accepted_at timestamptz,
         not_before timestamptz, error_code int, error_reason text, evidence jsonb, resent_as uuid)
@@ -148,7 +152,7 @@ def _row(change: Change) -> dict[str, Any]:
 
 
 def announce(changed: Sequence[Changed]) -> None:
-    """Record the events of these changes, and tell the app above which commands are final."""
+    """Record the events of these changes, tell the app above which commands are final, correct what lines say."""
     robots = robots_by_id()
     events = [event for command in changed for event in _events(command, robots.get(command.robot_id))]
     if events:
@@ -156,6 +160,9 @@ def announce(changed: Sequence[Changed]) -> None:
     ended = [id_ for command in changed if command.is_final for id_ in (command.id, command.stands_for) if id_]
     if ended:
         hooks.commands_final(ended)
+    # after the hook: leases are locked before lines, as the engine does
+    taken_back = [Answer.of(command) for command in changed if command.state in TAKEN_BACK]
+    answered.resettle(taken_back, THOUGHT_ANSWERED, Reason.WITHDRAWN)
 
 
 def _events(command: Changed, robot: RobotSnapshot | None) -> list[Event]:

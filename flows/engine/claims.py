@@ -37,6 +37,8 @@ UPDATE flows_conversationlease AS lease
 RETURNING lease.conversation_id, lease.epoch
 """
 
+#: A line that came before its conversation changed hands is not the robot's to answer any more: its run sees a
+#: colleague as the owner, and what it queues carries an epoch that is over.
 _HEADS = """
 WITH head AS (
     SELECT DISTINCT ON (run.conversation_id) run.*
@@ -53,7 +55,10 @@ WITH head AS (
 )
 SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.input,
        started.recoveries, started.started_at,
-       conversation.robot_id, conversation.room_id, conversation.owner, conversation.owner_epoch, message.received_at,
+       conversation.robot_id, conversation.room_id,
+       CASE WHEN conversation.owner_since > message.received_at THEN 'human' ELSE conversation.owner END,
+       conversation.owner_epoch - coalesce((conversation.owner_since > message.received_at)::int, 0),
+       message.received_at,
        (SELECT jsonb_agg(jsonb_build_array(step.ordinal, step.node_id, step.node_type, step.port, step.patch,
                                            step.detail, step.error, step.started_at, step.ended_at)
                          ORDER BY step.ordinal)
