@@ -7,11 +7,13 @@ from datetime import timedelta
 from django.db.models import Q
 
 from robots.models import (
+    CallbackGap,
     Command,
     CommandResult,
     DeadLetter,
     Direction,
     Fingerprint,
+    GapState,
     GroupQrCode,
     Media,
     Message,
@@ -29,6 +31,7 @@ retention.keep(Command, only=_CLOSED & Q(message__isnull=True), column="created_
 retention.keep(Message, only=~Q(direction=Direction.IN, settled_at__isnull=True))
 retention.keep(Media, column="created_at")
 retention.keep(DeadLetter)
+retention.keep(CallbackGap, only=~Q(state=GapState.OPEN))
 retention.keep(OnlineChange)
 # the platform's codes are valid for 7 days
 retention.keep(GroupQrCode, timedelta(days=30))

@@ -178,7 +178,7 @@ def redrive(letter_id: UUID, actor: Actor, request: HttpRequest | None = None) -
 
 
 def _room_of(letter: DeadLetter) -> str:
-    if letter.kind != CallbackKind.MESSAGE:
+    if letter.kind not in (CallbackKind.MESSAGE, CallbackKind.BACKFILL):
         return ""
     try:
         return room_of(decode(bytes(letter.body), letter.content_type))

@@ -6,11 +6,12 @@ from celery import shared_task
 
 from robots import connecting, outbox, outbox_claim, reconcile, results, withdrawal
 from robots.models import Command, CommandState
+from robots.recovery import looking
 from worktool_ai.lib import doorbell
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
 
-__all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands", "ring_outbox"]
+__all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands", "recover", "ring_outbox"]
 
 
 def ring_outbox() -> None:
@@ -44,3 +45,9 @@ def reconcile_commands() -> None:
 @shared_task(name="robots.connect_pending", ignore_result=True)
 def connect_pending() -> None:
     connecting.connect_demo_robots()
+
+
+@shared_task(name="robots.recover", ignore_result=True)
+def recover() -> None:
+    """Read the platform's callback log for outages that are due."""
+    looking.run()

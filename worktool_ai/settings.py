@@ -202,6 +202,8 @@ WORKTOOL_REQUEST_WINDOW_S = env.float("WORKTOOL_REQUEST_WINDOW_S", 60.0)
 WORKTOOL_TIMEOUT_S = env.float("WORKTOOL_TIMEOUT_S", 10.0)
 #: Partitions of the inbound stream. Raising it needs an empty stream: the robot and room decide the partition.
 INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
+#: A robot that was not heard for so long, within its hours, has the platform's callback log read.
+CALLBACK_SILENCE_MINUTES = env.int("CALLBACK_SILENCE_MINUTES", 30)
 
 # -- first start: the login and the demo robot that `make run` generates for a data folder -----------------------------
 ADMIN_USER = env.str("ADMIN_USER", "admin")

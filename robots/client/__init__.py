@@ -13,11 +13,13 @@ from django.conf import settings
 
 from robots.client.errors import NotSent, Rejected, Throttled, Unknown, WorkToolError
 from robots.client.rows import (
+    CHINA,
     Binding,
     RanRow,
     RobotInfo,
     SentRow,
     listed,
+    parse_time,
     read_binding,
     read_info,
     read_ran,
@@ -27,6 +29,7 @@ from robots.client.transport import Json, Transport
 from worktool_ai.lib.crypto import Secret
 
 __all__ = [
+    "CHINA",
     "Binding",
     "Client",
     "Credentials",
@@ -38,6 +41,7 @@ __all__ = [
     "Throttled",
     "Unknown",
     "WorkToolError",
+    "parse_time",
     "platform",
 ]
 

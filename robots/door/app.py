@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import redis
 from django.conf import settings
 
+from robots.door.alive import AliveMark
 from robots.door.background import end
 from robots.door.batching import StoreAway
 from robots.door.http import ClientGone, Receive, Scope, Send, TooLarge, answer, header, read_body, refuse_large
@@ -34,7 +35,7 @@ PREFIX = "/api/worktool/callback/"
 DEADLINE_S = 2.5
 MAX_QUERY = 2048
 
-_KINDS = frozenset(CallbackKind.values)
+_KINDS = frozenset(CallbackKind.values) - {CallbackKind.BACKFILL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,21 @@ class _Request:
     client: str
     status: int = 200
     reason: str = ""
-    robot: str = ""
+    robot: RobotKeys | None = None
     content_type: str = ""
     body: bytes = b""
 
     def end(self, status: int, reason: str) -> None:
         self.status, self.reason = status, reason
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a callback of ours was not taken for no fault of its own: the platform will not post it again."""
+        return self.status == 503 or (self.reason == "client_gone" and self.robot is not None)
+
+    @property
+    def slug(self) -> str:
+        return self.robot.slug if self.robot else ""
 
 
 class Door:
@@ -79,9 +89,11 @@ class Door:
         self._store = CallbackStore()
         self._bodies = RawBodies()
         self._throttle = Throttle()
+        self._alive = AliveMark()
         self._keys.start()
         self._store.start()
         self._bodies.start()
+        self._alive.start()
         self._check = asyncio.create_task(self._check_durability(), name="door-durability")
 
     async def stop(self) -> None:
@@ -90,6 +102,7 @@ class Door:
             return
         self._loop = None
         await end(self._check)
+        await self._alive.stop()
         await self._keys.stop()
         await self._store.stop()
         await self._bodies.stop()
@@ -105,6 +118,8 @@ class Door:
             request.end(503, "deadline")
         except ClientGone:
             request.end(400, "client_gone")
+        if request.is_lost:
+            self._alive.refused(request.robot.uuid if request.robot else None)
         await self._answer(request, receive, send)
 
     async def _handle(self, request: _Request, scope: Scope, receive: Receive) -> None:
@@ -117,7 +132,7 @@ class Door:
         robot = self._keys.find(request.route.robot_id, request.route.key)
         if robot is None or not request.route.kind:
             return request.end(403, "robot_or_key")
-        request.robot = robot.slug
+        request.robot = robot
         try:
             request.content_type = header(scope, b"content-type")[:120]
             request.body = await read_body(scope, receive, settings.CALLBACK_MAX_BYTES)
@@ -168,14 +183,14 @@ class Door:
                 kind=request.route.kind,
                 status=request.status,
                 reason=request.reason,
-                robot=request.robot,
+                robot=request.slug,
                 client=request.client,
             )
         self._bodies.note(
             kind=request.route.kind,
             status=request.status,
             reason=request.reason,
-            robot=request.robot,
+            robot=request.slug,
             content_type=request.content_type,
             body=request.body,
             secrets=request.route.secrets,

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from robots.inbound.body import Payload, decode
 from robots.inbound.media import Picture, picture_of, text_file
+from robots.models.inbound import CallbackKind
 from robots.models.messages import RoomType
 from robots.stream import Callback
 from worktool_ai.lib.text import shorten
@@ -156,6 +157,7 @@ def parse_message(callback: Callback) -> ParsedMessage:
         platform_id=_id(payload, "messageId", "msgId"),
         is_system=_is_system(payload),
         media=picture,
+        is_backfill=callback.kind == CallbackKind.BACKFILL,
         extra=_extra(payload, known=_KNOWN),
     )
 

@@ -85,7 +85,7 @@ def store_batch(callbacks: Sequence[Callback]) -> StoredBatch:
     presence: list[ParsedPresence] = []
     for callback in callbacks:
         kind = CallbackKind(callback.kind)
-        if kind == CallbackKind.MESSAGE:
+        if kind in (CallbackKind.MESSAGE, CallbackKind.BACKFILL):
             messages.append(parse_message(callback))
         elif kind == CallbackKind.RESULT:
             found.append(parse_result(callback))
@@ -97,7 +97,7 @@ def store_batch(callbacks: Sequence[Callback]) -> StoredBatch:
     batch.results = _store_results(found)
     _store_qr_codes(codes)
     _store_presence(presence)
-    _note_heard(callbacks)
+    _note_heard([callback for callback in callbacks if callback.kind != CallbackKind.BACKFILL])
     return batch
 
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 from robots.models.commands import Command, CommandResult, CommandState
 from robots.models.inbound import DeadLetter, Fingerprint, InboxEntry, Media
 from robots.models.messages import Conversation, Direction, Message, Owner, Reason, Room, RoomType
+from robots.models.recovery import CallbackGap, DoorMark, GapCause, GapState, OpenQuestion
 from robots.models.robots import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
 
 __all__ = [
+    "CallbackGap",
     "Command",
     "CommandResult",
     "CommandState",
     "Conversation",
     "DeadLetter",
     "Direction",
+    "DoorMark",
     "Fingerprint",
+    "GapCause",
+    "GapState",
     "GroupQrCode",
     "InboxEntry",
     "Media",
     "Message",
     "Mode",
     "OnlineChange",
+    "OpenQuestion",
     "Owner",
     "Reason",
     "Robot",

@@ -10,11 +10,14 @@ from worktool_ai.lib.ids import uuid7
 
 
 class CallbackKind(models.TextChoices):
+    """The platform's five, and what was fetched from its log afterwards: no caller may name that one."""
+
     MESSAGE = "message", _("message")
     RESULT = "result", _("command result")
     QRCODE = "qrcode", _("group QR code")
     ONLINE = "online", _("online")
     OFFLINE = "offline", _("offline")
+    BACKFILL = "backfill", _("message fetched afterwards")
 
 
 class InboxEntry(models.Model):

@@ -53,6 +53,17 @@ class Reason(models.TextChoices):
     CLOSED_BY_RESTORE = "closed_by_restore", _("Closed when a backup was restored")
 
 
+#: Silence that may leave a question open; of other lines than these a person has decided, or the flow.
+LEFT_OPEN = (
+    Reason.STALE_LINE,
+    Reason.DEAD_LETTER,
+    Reason.STALE_REPLY,
+    Reason.FLOW_FAILED,
+    Reason.SEND_FAILED,
+    Reason.WITHDRAWN,
+)
+
+
 class Direction(models.TextChoices):
     IN = "in", _("customer")
     OUT = "out", _("robot")
@@ -186,6 +197,12 @@ class Message(models.Model):
                 fields=["received_at"],
                 condition=models.Q(settled_at__isnull=True, direction="in"),
                 name="robots_message_open",
+            ),
+            # questions that nobody has answered
+            models.Index(
+                fields=["-received_at"],
+                condition=models.Q(direction="in", reason__in=LEFT_OPEN),
+                name="robots_message_question",
             ),
             models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"),
         ]

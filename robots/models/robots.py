@@ -86,6 +86,13 @@ class Robot(models.Model):
     line_fresh_s = models.PositiveIntegerField(_("a line is fresh for (s)"), default=300)
     reply_fresh_s = models.PositiveIntegerField(_("a reply is fresh for (s)"), default=180)
     duplicate_window_s = models.PositiveIntegerField(_("duplicate window (s)"), default=10)
+    watch_from = models.TimeField(
+        _("expect lines from"),
+        null=True,
+        blank=True,
+        help_text=_("China time. When nothing is heard for long between these times, the platform's log is read."),
+    )
+    watch_until = models.TimeField(_("expect lines until"), null=True, blank=True)
     is_online = models.BooleanField(_("online"), null=True, editable=False)
     last_callback_at = models.DateTimeField(_("last callback"), null=True, editable=False)
     reconciled_at = models.DateTimeField(null=True, editable=False)

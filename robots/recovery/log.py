@@ -1,0 +1,147 @@
+"""Reading the platform's callback log (``qaLog/list``): a span of time, oldest part first, as lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from robots.caches import RobotSnapshot
+from robots.client import CHINA, Throttled, parse_time, platform
+from robots.inbound.body import is_configuration_test, is_probe
+from robots.inbound.parse import parse_message
+from robots.limiter import limiter
+from robots.models.inbound import CallbackKind
+from robots.recovery.matching import LogLine
+from robots.stream import Callback
+
+__all__ = ["SECOND", "Deferred", "Remark", "lines_of", "read"]
+
+PAGE_SIZE = 100
+#: Pages of one part of the log; when they do not hold it, a smaller part is read.
+MAX_PAGES = 20
+LONGEST_PART = timedelta(minutes=10)
+SECOND = timedelta(seconds=1)
+#: The platform said 429: nobody sends for so long.
+PAUSE_S = 60.0
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A group that the platform finds under a remark, and who has been heard in it."""
+
+    name: str
+    remark: str
+    people: frozenset[str]
+
+
+class Deferred(Exception):
+    """The request limit leaves no room for a query now."""
+
+
+def read(robot: RobotSnapshot, since: datetime, until: datetime) -> tuple[list[Json], datetime]:
+    """Return the oldest part of the log between two whole seconds, newest row first, and the last second it holds.
+
+    Raises the client's and the limiter's errors, and :class:`Deferred`.
+    """
+    until = min(until, since + LONGEST_PART)
+    while True:
+        rows, is_whole = _pages(robot, since, until)
+        if is_whole or until <= since:
+            return rows, until
+        until = since + ((until - since) / 2) // SECOND * SECOND
+
+
+def _pages(robot: RobotSnapshot, since: datetime, until: datetime) -> tuple[list[Json], bool]:
+    rows: list[Json] = []
+    for page in range(1, MAX_PAGES + 1):
+        found = _ask(robot, page, since, until)
+        rows += found
+        if len(found) < PAGE_SIZE:
+            return rows, True
+    return rows, False
+
+
+def _ask(robot: RobotSnapshot, page: int, since: datetime, until: datetime) -> list[Json]:
+    if not limiter().acquire(1).granted:
+        raise Deferred("the request limit is used up")
+    try:
+        return platform().qa_log_list(
+            robot, page=page, size=PAGE_SIZE, start_time=_china(since), end_time=_china(until)
+        )
+    except Throttled:
+        limiter().pause(PAUSE_S)
+        raise
+
+
+def _china(moment: datetime) -> str:
+    return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lines_of(robot_id: UUID, rows: Sequence[Json], remarks: Iterable[Remark]) -> list[LogLine]:
+    """Return the rows (newest first) as lines, oldest first; rows without a readable time are left out.
+
+    The same row has the same id whenever it is read; ids rise in the log's order. ``remarks`` name the groups that
+    are found under a remark, which the log does not tell.
+    """
+    known = list(remarks)
+    seconds: Counter[datetime] = Counter()
+    lines: list[LogLine] = []
+    for row in reversed(rows):
+        at = parse_time(row.get("startTime"))
+        payload = _payload(row, known)
+        if at is None or is_probe(CallbackKind.MESSAGE, payload):
+            continue
+        if is_configuration_test(CallbackKind.MESSAGE, payload):
+            continue
+        at = at.replace(microsecond=0)
+        lines.append(_line(robot_id, at, seconds[at], payload))
+        seconds[at] += 1
+    return sorted(lines, key=lambda one: one.line.id)
+
+
+def _line(robot_id: UUID, at: datetime, position: int, payload: Json) -> LogLine:
+    body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode()
+    id_ = _id(robot_id, at, position, body)
+    callback = Callback(id_, CallbackKind.BACKFILL, robot_id, 0, at, "application/json", body)
+    return LogLine(parse_message(callback), body)
+
+
+def _id(robot_id: UUID, at: datetime, position: int, body: bytes) -> UUID:
+    """Return a UUIDv7 of the row's time and place in its second; its other bits come from what the row says."""
+    digest = hashlib.sha256(robot_id.bytes + body).digest()
+    milliseconds = round(at.timestamp() * 1000) + min(position, 999)
+    value = (milliseconds << 80) | (int.from_bytes(digest[:10]) & ~(0xF << 76) & ~(0x3 << 62))
+    return UUID(int=value | (0x7 << 76) | (0x2 << 62))
+
+
+def _payload(row: Json, remarks: Iterable[Remark]) -> Json:
+    """Return what the callback said; the log calls its text a question."""
+    sender, group = str(row.get("receivedName") or ""), str(row.get("groupName") or "")
+    payload = {
+        "spoken": row.get("question"),
+        "rawSpoken": row.get("rawSpoken"),
+        "receivedName": sender,
+        "groupName": group,
+        "groupRemark": str(row.get("groupRemark") or "") or _remark(sender, group, remarks),
+        "roomType": row.get("roomType"),
+        "atMe": row.get("atMe"),
+        "textType": row.get("textType"),
+        "messageId": row.get("messageId"),
+    }
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _remark(sender: str, group: str, remarks: Iterable[Remark]) -> str:
+    """Return the remark of the group of that name; of several the one in which this person has been heard."""
+    named = [one for one in remarks if group and one.name == group]
+    heard = [one for one in named if sender in one.people]
+    chosen = heard or named
+    return chosen[0].remark if len(chosen) == 1 else ""
