@@ -12,6 +12,7 @@ from monitoring.api.base import ScopedReadView
 from monitoring.api.messages import LineCommandSerializer
 from robots.models import Command, CommandState
 from robots.models.commands import PENDING, SENT
+from robots.wording import cancelling
 from worktool_ai.accounts.permissions import Ability
 
 __all__ = ["CommandFilter", "CommandViewSet"]
@@ -33,10 +34,16 @@ class CommandSerializer(LineCommandSerializer):
     finalAt = serializers.DateTimeField(source="final_at", allow_null=True)
     freshUntil = serializers.DateTimeField(source="expires_at", allow_null=True)
     resentAs = serializers.UUIDField(source="resent_as_id", allow_null=True)
+    requestedBy = serializers.CharField(source="requested_by", help_text="who wanted it, where that was no flow")
+    cancels = serializers.UUIDField(source="cancels_id", allow_null=True, help_text="of a 305: the sendId it cancels")
+    cancelling = serializers.SerializerMethodField(help_text="who wanted this command back, and how that ended")
 
     def get_text(self, command: Command) -> str:
         person = command.conversation.sender_name if command.conversation else command.target
         return self.words(command.text, person)
+
+    def get_cancelling(self, command: Command) -> str:
+        return cancelling(command)
 
 
 class ResultSerializer(serializers.Serializer[Any]):
@@ -89,7 +96,7 @@ class CommandViewSet(ScopedReadView[Command]):
     """Commands, newest first."""
 
     requires = Ability.READ_LINES
-    queryset = Command.objects.select_related("robot", "room", "conversation")
+    queryset = Command.objects.select_related("robot", "room", "conversation", "cancellation")
     filterset_class = CommandFilter
 
     def get_serializer_class(self) -> type[CommandSerializer]:

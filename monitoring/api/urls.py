@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from monitoring.api.alerts import AlertViewSet
 from monitoring.api.catalogue import MeView, NodeTypesView, RobotViewSet, RoomViewSet
 from monitoring.api.commands import CommandViewSet
+from monitoring.api.conversations import ConversationViewSet
 from monitoring.api.messages import MessageViewSet
 from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
@@ -15,6 +16,7 @@ from monitoring.api.schema import SchemaView
 app_name = "api"
 
 router = SimpleRouter()
+router.register("conversations", ConversationViewSet, basename="conversation")
 router.register("messages", MessageViewSet, basename="message")
 router.register("commands", CommandViewSet, basename="command")
 router.register("runs", RunViewSet, basename="run")

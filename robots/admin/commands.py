@@ -9,6 +9,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
@@ -24,6 +26,7 @@ from robots.admin.common import (
 from robots.error_codes import describe
 from robots.models import Command, CommandResult, CommandState
 from robots.outbox_claim import HOLD_UNKNOWN
+from robots.wording import cancelling
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import clock
 from worktool_ai.lib.text import shorten
@@ -73,11 +76,12 @@ class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     list_filter_submit = True
     search_fields = ("platform_id__exact", "target", "text")
     search_help_text = _("sendId, the platform's messageId, a run's id, a target, or words of the text.")
-    list_select_related = ("robot",)
+    list_select_related = ("robot", "conversation", "cancellation")
     fields = (
         *("id", "platform_id", "robot", "room", "target", "kind", "text", "shown_payload", "priority", "shown_state"),
         *("shown_error", "attempts", "created_at", "not_before", "expires_at", "sending_at", "sender", "accepted_at"),
-        *("final_at", "resent_as", "shown_results", "shown_evidence", "further"),
+        *("final_at", "resent_as", "cancels", "requested_by", "shown_cancelling", "shown_results", "shown_evidence"),
+        "further",
     )
 
     @display(description=_("text"))
@@ -96,6 +100,15 @@ class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
         known = describe(command.error_code)
         told = [f"{known.code} {known.meaning}", command.error_reason, str(known.advice)]
         return " · ".join(part for part in told if part)
+
+    @display(description=_("taking it back"))
+    def shown_cancelling(self, command: Command) -> SafeString | str:
+        """Who wanted it back, how that ended, and the control command that did it."""
+        told = cancelling(command)
+        control = getattr(command, "cancellation", None)
+        if control is None:
+            return told or "—"
+        return format_html('{} <a href="{}">305</a>', told, reverse("admin:robots_command_change", args=[control.pk]))
 
     @display(description=_("payload"))
     def shown_payload(self, command: Command) -> SafeString:

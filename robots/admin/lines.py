@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -36,6 +35,59 @@ _BAD = (Reason.SEND_FAILED, Reason.SEND_UNKNOWN, Reason.FLOW_FAILED, Reason.DEAD
 REASON_COLOURS = (
     dict.fromkeys(_GOOD, "success") | dict.fromkeys(_LOOK, "warning") | dict.fromkeys(_BAD, "danger") | {"open": "info"}
 )
+OWNER_COLOURS = {Owner.ROBOT: "success", Owner.HUMAN: "warning"}
+
+
+class OwnerActionsMixin:
+    """Taking over and giving back, as buttons that first say what will happen."""
+
+    actions_detail: ClassVar[list[str]] = ["take_over", "give_back"]
+
+    def owned(self, request: HttpRequest, object_id: str) -> Conversation | None:
+        """Return the conversation of the page, inside the person's scope."""
+        raise Http404
+
+    def has_change_owner_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("robots.change_conversation")
+
+    @action(
+        description=_("Take over"),
+        icon="front_hand",
+        permissions=["change_owner"],
+        dialog=confirm(
+            _("Answer yourself from now on?"),
+            _(
+                "The robot stays silent to this person until the conversation is given back. What it has not sent yet "
+                "is withdrawn; what the platform already has is cancelled there, as far as the phone has not done it."
+            ),
+        ),
+    )
+    def take_over(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        services.take_over(self._conversation(request, object_id).pk, person(request), request)
+        return self._back(request, object_id, _("The robot is silent here until the conversation is given back."))
+
+    @action(
+        description=_("Give back"),
+        icon="smart_toy",
+        permissions=["change_owner"],
+        dialog=confirm(
+            _("Let the robot answer again?"),
+            _("It answers from the next line on; what was said until now it leaves as it is."),
+        ),
+    )
+    def give_back(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        services.give_back(self._conversation(request, object_id).pk, person(request), request)
+        return self._back(request, object_id, _("The robot answers here again."))
+
+    def _conversation(self, request: HttpRequest, object_id: str) -> Conversation:
+        conversation = self.owned(request, object_id)
+        if conversation is None:
+            raise Http404
+        return conversation
+
+    def _back(self, request: HttpRequest, object_id: str, text: Any) -> HttpResponse:
+        page: Any = self
+        return back_to(request, page.get_object(request, object_id), text)
 
 
 @admin.register(Room)
@@ -48,19 +100,18 @@ class RoomAdmin(IdSearchMixin, ReadOnlyModelAdmin):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+class ConversationAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
     list_display = ("sender_name", "room", "robot", "shown_owner", "created_at")
     list_filter = (("robot", RelatedDropdownFilter), "owner")
     search_fields = ("sender_name", "room__name", "room__remark")
     list_select_related = ("room", "robot")
-    fields = ("sender_name", "room", "robot", "shown_owner", "owner_epoch", "created_at", "further")
-    actions_detail: ClassVar[list[str]] = ["take_over", "give_back"]
+    fields = (
+        *("sender_name", "room", "robot", "shown_owner", "owner_since", "owner_set_by", "owner_epoch", "created_at"),
+        "further",
+    )
 
-    def has_change_owner_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("robots.change_conversation")
-
-    @display(description=_("owner"), label={Owner.ROBOT: "success", Owner.HUMAN: "warning"}, ordering="owner")
+    @display(description=_("owner"), label=OWNER_COLOURS, ordering="owner")
     def shown_owner(self, conversation: Conversation) -> tuple[str, str]:
         return conversation.owner, conversation.get_owner_display()
 
@@ -68,37 +119,13 @@ class ConversationAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     def further(self, conversation: Conversation) -> SafeString | str:
         return linked_rows(conversation)
 
-    @action(
-        description=_("Take over"),
-        icon="front_hand",
-        permissions=["change_owner"],
-        dialog=confirm(
-            _("Answer yourself from now on?"), _("What the robot has not sent yet to this person is withdrawn.")
-        ),
-    )
-    def take_over(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        conversation = services.take_over(self._id(request, object_id), person(request), request)
-        return back_to(request, conversation, _("The robot is silent here until the conversation is given back."))
-
-    @action(
-        description=_("Give back"),
-        icon="smart_toy",
-        permissions=["change_owner"],
-        dialog=confirm(_("Let the robot answer again?"), _("It answers from the next line on.")),
-    )
-    def give_back(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        conversation = services.give_back(self._id(request, object_id), person(request), request)
-        return back_to(request, conversation, _("The robot answers here again."))
-
-    def _id(self, request: HttpRequest, object_id: str) -> UUID:
-        conversation: Conversation | None = self.get_object(request, object_id)  # inside the person's scope
-        if conversation is None:
-            raise Http404
-        return conversation.pk
+    def owned(self, request: HttpRequest, object_id: str) -> Conversation | None:
+        found: Conversation | None = self.get_object(request, object_id)  # inside the person's scope
+        return found
 
 
 @admin.register(Message)
-class MessageAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+class MessageAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
     uuid_fields = ("id", "run_id", "conversation_id")
     list_display = (
@@ -122,12 +149,21 @@ class MessageAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     list_filter_submit = True
     search_fields = ("text", "sender_name", "room__name", "room__remark", "platform_id__exact")
     search_help_text = _("Words, a person, a room, the platform's id, or our id of a line, run or conversation.")
-    list_select_related = ("robot", "room", "command")
+    list_select_related = ("robot", "room", "conversation", "command")
     fields = (
-        *("received_at", "direction", "robot", "room", "conversation", "sender_name", "text", "raw_text"),
+        *("received_at", "direction", "robot", "room", "conversation", "shown_owner", "sender_name"),
+        *("text", "raw_text"),
         *("text_type", "at_me", "media", "platform_id", "shown_reason", "intent", "intent_confidence", "topic"),
         *("duplicate_of", "is_backfill", "settled_at", "shown_extra", "further"),
     )
+
+    def owned(self, request: HttpRequest, object_id: str) -> Conversation | None:
+        line: Message | None = self.get_object(request, object_id)
+        return line.conversation if line else None
+
+    @display(description=_("owner"), label=OWNER_COLOURS)
+    def shown_owner(self, line: Message) -> tuple[str, str]:
+        return line.conversation.owner, line.conversation.get_owner_display()
 
     @display(description=_("direction"), label={Direction.IN: "info", Direction.OUT: "success"}, ordering="direction")
     def shown_direction(self, line: Message) -> tuple[str, str]:

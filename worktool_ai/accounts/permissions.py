@@ -24,6 +24,7 @@ class Ability(StrEnum):
 
     READ_LINES = "lines.read"
     READ_CONTACTS = "contacts.read"  # names of customers, private rooms, numbers in what they wrote
+    TAKE_OVER = "conversations.take_over"
     READ_RUNS = "runs.read"
     READ_ROBOTS = "robots.read"
     READ_FLOWS = "flows.read"
@@ -42,7 +43,13 @@ _VIEWER = frozenset(
         Ability.READ_ALERTS,
     }
 )
-_OPERATOR = _VIEWER | {Ability.READ_CONTACTS, Ability.READ_RUNS, Ability.HANDLE_ALERTS, Ability.EXPORT}
+_OPERATOR = _VIEWER | {
+    Ability.READ_CONTACTS,
+    Ability.TAKE_OVER,
+    Ability.READ_RUNS,
+    Ability.HANDLE_ALERTS,
+    Ability.EXPORT,
+}
 
 ABILITIES: Mapping[str, frozenset[Ability]] = {
     Role.OWNER: frozenset(Ability),

@@ -16,7 +16,7 @@ from robots.door import raw_bodies
 from robots.models import Command, Conversation, DeadLetter, InboxEntry, Message, OnlineChange, Robot, RobotGroup
 from robots.services import create_robot
 from robots.simulator.testing import SimulatorClient
-from tests.robots.outbound.conftest import ROBOT_ID, Queue, ago
+from tests.robots.outbound.conftest import ROBOT_ID, Queue, ago, state_of
 from worktool_ai.accounts.models import AuditEntry, Role, ScopeKind, User
 from worktool_ai.lib.clock import now
 
@@ -173,6 +173,21 @@ def test_a_conversation_is_taken_over_and_given_back(owner: Client, conversation
         conversation.refresh_from_db()
         assert (conversation.owner, conversation.owner_epoch) == (owner_now, epoch)
     assert AuditEntry.objects.filter(action__startswith="conversation.").count() == 2
+    assert "someone" in page(owner, "robots_conversation_change", conversation.pk)
+
+
+def test_it_is_taken_over_from_a_lines_page_too(owner: Client, conversation: Conversation, queue: Queue) -> None:
+    command = queue("机器人的话")
+    line = command.message
+    asked = owner.get(_deed("take_over", line)).content.decode()
+    assert "What it has not sent yet is withdrawn" in asked
+    assert state_of(command) == "queued"
+    done = owner.post(_deed("take_over", line), {"_form_submitted": "True"}, follow=True)
+    assert "The robot is silent here" in done.content.decode()
+    assert state_of(command) == "withdrawn"
+    owner.post(_deed("give_back", line), {"_form_submitted": "True"})
+    conversation.refresh_from_db()
+    assert (conversation.owner, conversation.owner_epoch) == ("robot", 2)
 
 
 def test_another_department_sees_and_touches_nothing(conversation: Conversation, queue: Queue) -> None:

@@ -1,0 +1,108 @@
+"""API v1: who answers whom, taking over and giving back, and what became of cancelled commands."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from robots.models import Command, Conversation
+from tests.monitoring import builders
+from tests.monitoring.test_api import client_of, items
+from worktool_ai.accounts import api_keys
+from worktool_ai.accounts.models import ApiKey, AuditEntry, Role
+from worktool_ai.lib import clock
+from worktool_ai.lib.ids import uuid7
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def conversation() -> Conversation:
+    return builders.line(builders.robot()).conversation
+
+
+def post(client: Client, conversation: Conversation, deed: str, **headers: str) -> tuple[int, dict]:
+    answer = client.post(f"/api/v1/conversations/{conversation.pk}/{deed}/", headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_taken_over_twice_and_given_back(conversation: Conversation) -> None:
+    client = client_of()
+    (shown,) = items(client, "conversations")
+    assert (shown["owner"], shown["ownerEpoch"], shown["ownerSince"], shown["ownerBy"]) == ("robot", 0, None, "")
+    for _ in range(2):
+        status, body = post(client, conversation, "take-over")
+        assert (status, body["code"]) == (200, 0)
+        assert (body["data"]["owner"], body["data"]["ownerEpoch"]) == ("human", 1)
+    entry = AuditEntry.objects.get(action="conversation.take_over")
+    (shown,) = items(client, "conversations", owner="human", robot="demo", person="张")
+    assert shown["ownerBy"] == entry.actor_name
+    assert shown["ownerSince"]
+    status, body = post(client, conversation, "give-back")
+    assert (body["data"]["owner"], body["data"]["ownerEpoch"]) == ("robot", 2)
+    assert items(client, "conversations", owner="human") == []
+
+
+def test_a_key_may_do_it_too_and_is_named(conversation: Conversation) -> None:
+    plain = api_keys.issue(ApiKey(name="助手", role=Role.OPERATOR), builders.person(Role.OWNER))
+    status, body = post(Client(), conversation, "take-over", Authorization=f"Bearer {plain}")
+    assert (status, body["data"]["ownerBy"][:6]) == (200, "key:助手")
+
+
+def test_who_may_not(conversation: Conversation) -> None:
+    for client, expected in (
+        (client_of(Role.VIEWER), 403),
+        (client_of(robots=["another"]), 404),
+        (Client(), 401),
+    ):
+        status, body = post(client, conversation, "take-over")
+        assert (status, body["code"]) == (expected, expected)
+        assert body["details"][0]["way_out"]
+    conversation.refresh_from_db()
+    assert conversation.owner == "robot"
+
+
+def test_a_viewer_sees_no_names(conversation: Conversation) -> None:
+    viewer = client_of(Role.VIEWER)
+    (shown,) = items(viewer, "conversations")
+    assert "张三" not in str(shown)
+    assert viewer.get("/api/v1/conversations/", {"person": "张"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("command_state", "control_state", "told"),
+    [
+        ("accepted", "queued", "the platform is being told"),
+        ("withdrawn_unconfirmed", "done", "Taken out of the phone's queue"),
+        ("accepted", "failed", "Could not be taken back for 王五: 目标寻找失败"),
+        ("accepted", "expired", "Could not be taken back"),
+        ("accepted", "unknown", "nobody can say yet"),
+        ("done", "done", "the phone had already done it"),
+    ],
+)
+def test_a_command_tells_who_wanted_it_back_and_how_that_ended(
+    command_state: str, control_state: str, told: str
+) -> None:
+    question = builders.line(builders.robot(), reason="answered", run_id=uuid7())
+    said = builders.answer(question, state=command_state, platform_id="plat-77")
+    Command.objects.create(
+        robot=question.robot,
+        kind=305,
+        target="plat-77",
+        payload={"type": 305},
+        state=control_state,
+        cancels=said.command,
+        requested_by="王五",
+        error_reason="目标寻找失败" if control_state == "failed" else "",
+        created_at=clock.now(),
+        sending_at=clock.now(),
+    )
+    client = client_of()
+    client.cookies["django_language"] = "en"
+    (shown,) = items(client, "commands", sendId=str(said.command.pk))
+    assert told in shown["cancelling"]
+    (control,) = items(client, "commands", messageId="")[:1]
+    assert (control["cancels"], control["requestedBy"]) == (str(said.command.pk), "王五")
+    page = client.get(f"/admin/robots/command/{said.command.pk}/change/").content.decode()
+    assert "305" in page
+    assert told.split("'")[0] in page
