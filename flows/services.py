@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -23,6 +22,7 @@ from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import User
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["activate", "input_of", "publish", "start_runs"]
 
@@ -60,7 +60,7 @@ def start_runs(lines: Sequence[StoredLine]) -> int:
         robots = {line.robot_id: knowledge.robot_of(line.robot_id) for line in lines}
         names = _robot_names(robots_by_id())
         rows = [_run_row(line, robots[line.robot_id], names) for line in lines]
-        cursor.execute(_RUNS, {"version": version, "now": now(), "rows": json.dumps(rows, ensure_ascii=False)})
+        cursor.execute(_RUNS, {"version": version, "now": now(), "rows": encode(rows)})
         conversations = [line.conversation_id for line in lines]
         cursor.execute(_LEASES, {"now": now(), "conversations": conversations})
     return len(set(conversations))

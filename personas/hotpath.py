@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from personas.types import AICallRecord
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["insert_ai_calls"]
 
@@ -33,17 +32,8 @@ LEFT JOIN personas_persona p ON p.id = r.persona_id
 ON CONFLICT (id) DO NOTHING
 """
 
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-
 
 def insert_ai_calls(cursor: Any, records: Sequence[AICallRecord]) -> None:
     """Write calls in the caller's transaction. A repeated id is ignored, so a replayed outcome adds no row."""
     if records:
-        cursor.execute(_INSERT, [_storable([record.to_json() for record in records])])
-
-
-def _storable(documents: list[dict[str, Any]]) -> str:
-    """Encode for PostgreSQL, which takes neither NUL nor half a surrogate pair: models answer with both."""
-    text = json.dumps(documents, ensure_ascii=False).encode("utf-8", "replace").decode()
-    # a group's prompts are megabytes, which the pattern walks character by character
-    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+        cursor.execute(_INSERT, [encode([record.to_json() for record in records])])

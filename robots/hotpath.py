@@ -5,15 +5,15 @@ For callers that write hundreds of rows a second (reference/worker.md); everythi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from robots.models import Command, CommandState, Direction, Message, Mode, Robot
 from robots.models.commands import Priority
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["NewCommand", "Settlement", "insert_commands", "settle_messages"]
 
@@ -107,16 +107,10 @@ def insert_commands(cursor: Any, rows: Sequence[NewCommand]) -> None:
     Ring :func:`robots.tasks.ring_outbox` after the commit.
     """
     if rows:
-        cursor.execute(_INSERT, {"rows": _json(rows)})
+        cursor.execute(_INSERT, {"rows": encode(rows)})
 
 
 def settle_messages(cursor: Any, rows: Sequence[Settlement]) -> None:
     """Note what became of lines. A settled line changes only by the run that settled it."""
     if rows:
-        cursor.execute(_SETTLE, {"rows": _json(rows)})
-
-
-def _json(rows: Iterable[NewCommand | Settlement]) -> str:
-    # not asdict: it copies every payload to its depth
-    shallow = [{field.name: getattr(row, field.name) for field in fields(row)} for row in rows]
-    return json.dumps(shallow, ensure_ascii=False, default=str)
+        cursor.execute(_SETTLE, {"rows": encode(rows)})

@@ -22,6 +22,7 @@ from robots.models.commands import FINAL, command_status
 from worktool_ai.events.services import record
 from worktool_ai.events.types import Event, EventType
 from worktool_ai.lib import clock
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["Change", "Changed", "announce", "apply", "changed_rows"]
 
@@ -122,7 +123,7 @@ def apply(changes: Sequence[Change]) -> list[Changed]:
     """Make these changes where they still apply, announce them, and return the commands that did change."""
     if not changes:
         return []
-    rows = json.dumps([_row(change) for change in changes], ensure_ascii=False, default=str)
+    rows = encode([_row(change) for change in changes])
     with connection.cursor() as cursor:
         cursor.execute(_APPLY, {"changes": rows, "now": clock.now()})
         changed = changed_rows(cursor.fetchall())

@@ -6,7 +6,6 @@ per line uses the models.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from robots.inbound.media import Picture
 from robots.inbound.parse import ParsedMessage
 from robots.models import Direction, Owner
 from worktool_ai.lib.ids import uuid7
+from worktool_ai.lib.json_rows import encode
 
 __all__ = [
     "Place",
@@ -252,4 +252,4 @@ def touch_robots(cursor: Any, heard_at: Mapping[UUID, datetime]) -> None:
 
 
 def _json(rows: Iterable[Mapping[str, Any]]) -> str:
-    return json.dumps(list(rows), ensure_ascii=False, default=str)
+    return encode(list(rows))

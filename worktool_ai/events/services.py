@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from worktool_ai.events.types import Event
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["insert", "record"]
 
@@ -18,7 +18,7 @@ _INSERT = "INSERT INTO events_eventbatch (created_at, items) VALUES (clock_times
 def insert(cursor: Any, events: Sequence[Event]) -> None:
     """Write the events of one transaction as one row, through the transaction's own cursor (hot path)."""
     if events:
-        cursor.execute(_INSERT, [json.dumps(events, ensure_ascii=False)])
+        cursor.execute(_INSERT, [encode(events)])
 
 
 def record(*events: Event) -> None:
