@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -53,15 +54,17 @@ def read(robot: RobotSnapshot, since: datetime, until: datetime) -> tuple[list[J
     """
     until = min(until, since + LONGEST_PART)
     while True:
-        rows, is_whole = _pages(robot, since, until)
-        if is_whole or until <= since:
+        is_one_second = until <= since
+        rows, is_whole = _pages(robot, since, until, None if is_one_second else MAX_PAGES)
+        if is_whole:
             return rows, until
         until = since + ((until - since) / 2) // SECOND * SECOND
 
 
-def _pages(robot: RobotSnapshot, since: datetime, until: datetime) -> tuple[list[Json], bool]:
+def _pages(robot: RobotSnapshot, since: datetime, until: datetime, most: int | None) -> tuple[list[Json], bool]:
+    """Return the rows, and whether ``most`` pages hold all of them; what cannot be halved is read whole."""
     rows: list[Json] = []
-    for page in range(1, MAX_PAGES + 1):
+    for page in range(1, most + 1) if most else count(1):
         found = _ask(robot, page, since, until)
         rows += found
         if len(found) < PAGE_SIZE:

@@ -31,6 +31,8 @@ logger = get_logger(__name__)
 
 #: A callback that began so long ago has been answered or dropped: its log row tells the end of it.
 SETTLED = timedelta(seconds=4)
+#: So long after the start of a callback our door may still have taken it.
+TAKEN = timedelta(seconds=3)
 #: Parts read in one pass; what is left is due again at once.
 MAX_PARTS = 20
 BUSY_S = 2.0
@@ -109,7 +111,7 @@ def _take_in(gap: CallbackGap, robot: RobotSnapshot, lines: Sequence[LogLine], u
 
 def _refuse_while_busy(robot_id: UUID, until: datetime) -> None:
     """Raise :class:`_Busy` while callbacks that the door took by then, or lines taken in before, are not stored yet."""
-    taken_by = until + SETTLED - SECOND
+    taken_by = until + TAKEN
     stream = backlog.in_stream()
     if stream.oldest_at is not None and stream.oldest_at <= taken_by:
         raise _Busy

@@ -25,7 +25,7 @@ def look_out() -> None:
     looked = Max("gaps__until", filter=Q(gaps__cause=GapCause.SILENCE))
     watched = Robot.objects.filter(is_active=True, watch_from__isnull=False, watch_until__isnull=False)
     unheard = watched.exclude(last_callback_at__gt=quiet_since).annotate(looked_until=looked)
-    for robot in unheard.exclude(looked_until__gt=quiet_since):
+    for robot in unheard.filter(Q(looked_until__isnull=True) | Q(looked_until__lte=quiet_since)):
         if _is_within(now.astimezone(CHINA).time(), robot.watch_from, robot.watch_until):
             gaps.open_gap(robot, GapCause.SILENCE, _since(robot, now), now)
 

@@ -55,6 +55,11 @@ class Away:
         said: str | None = self.simulator.say(ROBOT, sender, text, room, **more)["messageId"]
         return said
 
+    def log(self) -> list[Any]:
+        """The platform's log, newest first."""
+        rows: list[Any] = self.simulator.call("GET", "/robot/qaLog/list", ROBOT, size=200)["data"]["list"]
+        return rows
+
     def open_gap(self, cause: GapCause = GapCause.DOWNTIME) -> CallbackGap:
         """The outage, noticed now and due at once."""
         gaps.open_gap(self.robot, cause, self.since, clock.now())
