@@ -26,7 +26,7 @@ def node_of(flow: Flow, node_id: str) -> dict[str, Any]:
 
 @transaction.atomic
 def change_node(flow: Flow, node_id: str, changes: Mapping[str, Any], *, actor: User | None) -> Flow:
-    """Change what is given of a node: ``name``, ``config``, ``on_error``, ``default``; raises ``LookupError``."""
+    """Change what is given of a node, by the fields of :class:`~flows.graph_spec.NodeSpec`; raises ``LookupError``."""
     locked = _locked(flow)
     before = node_of(locked, node_id)
     after = {**before, **changes}

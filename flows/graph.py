@@ -1,24 +1,26 @@
 """The graph of a flow: parsed, validated, and compiled for the interpreter.
 
-A stored graph is ``{"nodes": [{"id", "type", "name", "config", "on_error", "default"}], "edges": [{"id", "source",
-"port", "target", "condition"}], "layout": {...}}``. It must be a DAG with one entry. Validation says everything that
-is wrong at once, naming the place and the way out; a flow with an error cannot be published.
+What a stored graph looks like stands in :mod:`flows.graph_spec`. It must be a DAG with one entry
+(:mod:`flows.graph_shape`). Validation says everything that is wrong at once, naming the place and the way out; a flow
+with an error cannot be published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from flows import nodes
 from flows.context import FIELDS, IMMUTABLE
+from flows.graph_shape import ancestors_of, check_shape, order
+from flows.graph_spec import EdgeSpec, GraphError, GraphSpec, NodeSpec, OnError, Problem, from_pydantic, read
 from flows.nodes import Node
 from flows.nodes._cel import compile_condition
-from worktool_ai.lib.config import problem_text
+from flows.policies import NO_POLICY, Policy
+from flows.tombstones import Tombstone
 
 __all__ = [
     "CompiledEdge",
@@ -30,69 +32,12 @@ __all__ = [
     "NodeSpec",
     "Problem",
     "compile_graph",
+    "compile_published",
     "read",
     "validate",
 ]
 
 MAX_NODES = 200
-ID_PATTERN = r"^[a-z][a-z0-9_-]{0,59}$"
-
-OnError = Literal["stop", "default", "port"]
-
-
-class NodeSpec(BaseModel):
-    """A node as it is stored. ``on_error``: stop the run, go on with ``default`` (marked), or take the error port."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern=ID_PATTERN)
-    type: str
-    name: str = ""
-    config: dict[str, Any] = Field(default_factory=dict)
-    on_error: OnError = "port"
-    default: dict[str, Any] = Field(default_factory=dict)
-
-
-class EdgeSpec(BaseModel):
-    """An edge as it is stored: taken when its source leaves by ``port`` and its condition, if any, holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern=ID_PATTERN)
-    source: str
-    port: str = "next"
-    target: str
-    condition: str = ""
-
-
-class GraphSpec(BaseModel):
-    """A graph as it is stored. ``layout`` is the editor's business."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    nodes: tuple[NodeSpec, ...]
-    edges: tuple[EdgeSpec, ...] = ()
-    layout: dict[str, Any] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: where, what, and how to mend it."""
-
-    place: str
-    problem: str
-    way_out: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.problem} {self.way_out}"
-
-
-class GraphError(ValueError):
-    """A graph cannot be used; ``problems`` names every one."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +51,10 @@ class CompiledEdge:
 
 @dataclass(frozen=True, slots=True)
 class CompiledNode:
-    """A node with its plugin built from the validated Config."""
+    """A node with its plugin built from the validated Config. ``ancestors``: all from which a way leads here.
+
+    ``main_port`` is the way out when default values stand in for its result.
+    """
 
     id: str
     type: str
@@ -114,6 +62,9 @@ class CompiledNode:
     plugin: Node
     on_error: OnError
     default: Mapping[str, Any]
+    main_port: str = ""
+    policy: Policy = NO_POLICY
+    ancestors: frozenset[str] = frozenset()
     incoming: tuple[CompiledEdge, ...] = ()
     outgoing: tuple[CompiledEdge, ...] = ()
 
@@ -129,21 +80,13 @@ class Graph:
         return next(iter(self.nodes.values()))
 
 
-def read(document: Mapping[str, Any]) -> GraphSpec:
-    """Return a stored graph's nodes and edges, whether or not they fit each other; raises :class:`GraphError`."""
-    try:
-        return GraphSpec.model_validate(document)
-    except ValidationError as error:
-        raise GraphError([_from_pydantic("graph", item) for item in error.errors()]) from None
-
-
 def validate(document: Mapping[str, Any]) -> list[Problem]:
     """Return everything that is wrong with a stored graph; empty when it can be published."""
     try:
         spec = read(document)
     except GraphError as error:
         return error.problems
-    return [*_check_nodes(spec), *_check_edges(spec), *_check_shape(spec)]
+    return [*_check_nodes(spec), *_check_edges(spec), *check_shape(spec)]
 
 
 def compile_graph(document: Mapping[str, Any]) -> Graph:
@@ -151,43 +94,51 @@ def compile_graph(document: Mapping[str, Any]) -> Graph:
     problems = validate(document)
     if problems:
         raise GraphError(problems)
-    spec = GraphSpec.model_validate(document)
+    return compile_published(document)
+
+
+def compile_published(document: Mapping[str, Any]) -> Graph:
+    """Compile a graph that was good when it was published; raises :class:`GraphError` if it cannot be read at all.
+
+    Runs keep their version: a node whose type has gone since stands as a :class:`Tombstone`.
+    """
+    spec = read(document)
     edges = [CompiledEdge(e.id, e.source, e.port, e.target, e.condition) for e in spec.edges]
     by_id = {node.id: node for node in spec.nodes}
-    return Graph({node_id: _compile_node(by_id[node_id], edges) for node_id in _order(spec)})
-
-
-def _compile_node(spec: NodeSpec, edges: list[CompiledEdge]) -> CompiledNode:
-    plugin = nodes.registry.get(spec.type)
-    return CompiledNode(
-        id=spec.id,
-        type=spec.type,
-        name=spec.name or plugin.label,
-        plugin=plugin(plugin.Config.load(spec.config)),
-        on_error=spec.on_error,
-        default=dict(spec.default),
-        incoming=tuple(edge for edge in edges if edge.target == spec.id),
-        outgoing=tuple(edge for edge in edges if edge.source == spec.id),
+    ancestors = ancestors_of(spec, list(spec.edges))
+    return Graph(
+        {node_id: _compile_node(by_id[node_id], edges, frozenset(ancestors[node_id])) for node_id in order(spec)}
     )
 
 
-def _order(spec: GraphSpec) -> list[str]:
-    position = {node.id: index for index, node in enumerate(spec.nodes)}
-    sorter: TopologicalSorter[str] = TopologicalSorter({node.id: set() for node in spec.nodes})
-    for edge in spec.edges:
-        sorter.add(edge.target, edge.source)
-    sorter.prepare()
-    order: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=position.__getitem__)
-        order.extend(ready)
-        sorter.done(*ready)
-    return order
+def _compile_node(spec: NodeSpec, edges: list[CompiledEdge], ancestors: frozenset[str]) -> CompiledNode:
+    plugin = _plugin(spec)
+    outgoing = tuple(edge for edge in edges if edge.source == spec.id)
+    ports = [edge.port for edge in outgoing] if isinstance(plugin, Tombstone) else plugin.ports
+    return CompiledNode(
+        id=spec.id,
+        type=spec.type,
+        name=spec.name or (spec.type if isinstance(plugin, Tombstone) else plugin.label),
+        plugin=plugin,
+        on_error=spec.on_error,
+        default=dict(spec.default),
+        main_port=next((port for port in ports if port != "error"), ""),
+        policy=Policy(spec.timeout_s, spec.retries, spec.retry_wait_s, spec.deadline_s),
+        ancestors=ancestors,
+        incoming=tuple(edge for edge in edges if edge.target == spec.id),
+        outgoing=outgoing,
+    )
 
 
-def _from_pydantic(place: str, item: Any) -> Problem:
-    where = ".".join(str(part) for part in item["loc"])
-    return Problem(f"{place} {where}".strip(), problem_text(item), "Correct this field.")
+def _plugin(spec: NodeSpec) -> Node:
+    if spec.type not in nodes.registry:
+        return Tombstone(f"the node type {spec.type!r} has been removed; the version of the flow still names it")
+    plugin = nodes.registry.get(spec.type)
+    try:
+        return plugin(plugin.Config.load(spec.config))
+    except ValidationError as error:
+        problems = "; ".join(str(from_pydantic("setting", item)) for item in error.errors())
+        return Tombstone(f"the node type {spec.type!r} cannot read the settings of this version any more: {problems}")
 
 
 def _check_nodes(spec: GraphSpec) -> list[Problem]:
@@ -212,14 +163,22 @@ def _check_node(node: NodeSpec) -> list[Problem]:
     try:
         config = plugin.Config.load(node.config)
     except ValidationError as error:
-        return [_from_pydantic(place, item) for item in error.errors()]
+        return [from_pydantic(place, item) for item in error.errors()]
     problems = [
         Problem(place, f"Its default value sets {name!r}.", "Only fields that nodes may write can have a default.")
         for name in node.default
         if name not in FIELDS or name in IMMUTABLE
     ]
     problems.extend(_check_conditions(place, [rule.condition for rule in getattr(config, "rules", ())]))
+    problems.extend(_check_policy(place, node))
     return problems
+
+
+def _check_policy(place: str, node: NodeSpec) -> list[Problem]:
+    if not node.deadline_s or node.deadline_s >= node.timeout_s:
+        return []
+    problem = f"Its deadline ({node.deadline_s:g} s) ends before one attempt may ({node.timeout_s:g} s)."
+    return [Problem(place, problem, "Make the deadline longer, or the time limit shorter.")]
 
 
 def _check_conditions(place: str, conditions: list[str]) -> list[Problem]:
@@ -273,90 +232,3 @@ def _check_port(place: str, edge: EdgeSpec, source: NodeSpec | None) -> list[Pro
         return []
     known = ", ".join(ports) or "none"
     return [Problem(place, f"Node {source.id} has no way out {edge.port!r}.", f"It has: {known}.")]
-
-
-def _check_shape(spec: GraphSpec) -> list[Problem]:
-    """One entry, no circle, nothing that can never be reached."""
-    ids = {node.id for node in spec.nodes}
-    edges = [edge for edge in spec.edges if edge.source in ids and edge.target in ids]
-    if not ids:
-        return [Problem("graph", "It has no nodes.", "Add at least one node.")]
-    try:
-        _order(spec.model_copy(update={"edges": tuple(edges)}))
-    except CycleError as error:
-        circle = " → ".join(error.args[1])
-        return [Problem("graph", f"It runs in a circle: {circle}.", "Remove one of these edges.")]
-    entries = [node.id for node in spec.nodes if not any(edge.target == node.id for edge in edges)]
-    if len(entries) > 1:
-        names = ", ".join(entries)
-        return [Problem("graph", f"These nodes have no way in: {names}.", "Connect all but the first one.")]
-    return [*_check_ways_out(spec, edges), *_check_parallel_writers(spec, edges)]
-
-
-def _check_ways_out(spec: GraphSpec, edges: list[EdgeSpec]) -> list[Problem]:
-    """A port that a node really leaves by must lead somewhere, else the customer's line would end in nowhere."""
-    problems: list[Problem] = []
-    connected = {(edge.source, edge.port) for edge in edges}
-    for node in spec.nodes:
-        if node.type not in nodes.registry or not any(edge.source == node.id for edge in edges):
-            continue
-        plugin = nodes.registry.get(node.type)
-        try:
-            ports = plugin.ports_for(plugin.Config.load(node.config))
-        except ValidationError:
-            continue
-        problems.extend(
-            Problem(f"node {node.id}", f"Its way out {port!r} leads nowhere.", "Connect it to a node.")
-            for port in ports
-            if port != "error" and (node.id, port) not in connected
-        )
-    return problems
-
-
-def _check_parallel_writers(spec: GraphSpec, edges: list[EdgeSpec]) -> list[Problem]:
-    """Two nodes that can run side by side must not be of one type: they would write the same fields."""
-    ancestors = _ancestors(spec, edges)
-    problems = []
-    for index, first in enumerate(spec.nodes):
-        for second in spec.nodes[index + 1 :]:
-            if first.type != second.type or first.type == "end":
-                continue
-            if first.id in ancestors[second.id] or second.id in ancestors[first.id]:
-                continue
-            if _exclusive(first.id, second.id, edges, ancestors):
-                continue
-            problems.append(
-                Problem(
-                    f"nodes {first.id}, {second.id}",
-                    "They can run side by side and write the same fields.",
-                    "Put one after the other, or on different ways of one decision.",
-                )
-            )
-    return problems
-
-
-def _ancestors(spec: GraphSpec, edges: list[EdgeSpec]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {node.id: set() for node in spec.nodes}
-    for node_id in _order(spec.model_copy(update={"edges": tuple(edges)})):
-        for edge in edges:
-            if edge.target == node_id:
-                found[node_id] |= {edge.source} | found[edge.source]
-    return found
-
-
-def _exclusive(first: str, second: str, edges: list[EdgeSpec], ancestors: Mapping[str, set[str]]) -> bool:
-    """Whether some node sends a run to one of the two, but by different ports, so that never both run."""
-    for source in ancestors[first] & ancestors[second]:
-        ports_first = _ports_toward(source, first, edges, ancestors)
-        ports_second = _ports_toward(source, second, edges, ancestors)
-        if ports_first and ports_second and not ports_first & ports_second:
-            return True
-    return False
-
-
-def _ports_toward(source: str, target: str, edges: list[EdgeSpec], ancestors: Mapping[str, set[str]]) -> set[str]:
-    return {
-        edge.port
-        for edge in edges
-        if edge.source == source and (edge.target == target or edge.target in ancestors[target])
-    }

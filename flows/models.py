@@ -120,13 +120,17 @@ class RunState(models.TextChoices):
 
         queued -> active -> done | failed | stopped
                     |  '-> settling -> queued     (only waits for results; frees the conversation)
-                    '-> parked -> queued          (a long wait)
+                    |'-> parked -> queued         (a long wait)
+                    '--> paused -> queued | stopped   (broke off too often: people decide)
+
+    A walk that broke off goes back from active to queued.
     """
 
     QUEUED = "queued", _("queued")
     ACTIVE = "active", _("active")
     SETTLING = "settling", _("waiting for results")
     PARKED = "parked", _("waiting")
+    PAUSED = "paused", _("paused after interruptions")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     STOPPED = "stopped", _("stopped")
@@ -155,7 +159,17 @@ class Run(models.Model):
     reason = models.CharField(_("reason"), max_length=32, choices=Reason, blank=True)
     input = models.JSONField(_("input"), default=dict)
     edges = models.JSONField(_("edges"), default=dict, help_text=_("taken or skipped, by edge id"))
-    recoveries = models.PositiveSmallIntegerField(_("recoveries"), default=0)
+    recoveries = models.PositiveSmallIntegerField(
+        _("recoveries"),
+        default=0,
+        help_text=_("How often its walk broke off. An outage of infrastructure counts nothing."),
+    )
+    flush_at = models.DateTimeField(
+        _("not before"),
+        null=True,
+        blank=True,
+        help_text=_("Until then further lines are merged into it, or it rests after an interruption."),
+    )
     error = models.TextField(_("error"), blank=True)
     origin_run = models.ForeignKey(
         "self",

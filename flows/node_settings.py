@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from flows.context import CAMEL, FIELDS, IMMUTABLE, StandardContext
+from flows.policies import MAX_RETRIES, MAX_RETRY_WAIT_S
 from worktool_ai.lib.config import PluginConfig
 
 __all__ = ["DEFAULT_FIELDS", "NodeSettings", "default_field_choices"]
@@ -20,6 +21,9 @@ DEFAULT_FIELDS: tuple[str, ...] = tuple(
     for name in FIELDS
     if name not in IMMUTABLE and not isinstance(StandardContext.model_fields[name].default, dict | tuple)
 )
+
+#: Fields of this form that stand in the graph document as they are; one that is missing there has its default here.
+OWN_FIELDS = ("on_error", "timeout_s", "retries", "retry_wait_s", "deadline_s")
 
 
 def default_field_choices() -> list[tuple[str, str]]:
@@ -66,6 +70,38 @@ class NodeSettings(PluginConfig):
             }
         },
     )
+    timeout_s: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        title=gettext_noop("Time limit of an attempt (s)"),
+        description=gettext_noop(
+            "For what the node asks for: a model, a call, a result. 0: the node's own limit alone."
+        ),
+    )
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_RETRIES,
+        title=gettext_noop("Tries again"),
+        description=gettext_noop(
+            "How often a failed attempt is repeated. What was sent, or may have been, is never repeated."
+        ),
+    )
+    retry_wait_s: float = Field(
+        default=1,
+        ge=0,
+        le=MAX_RETRY_WAIT_S,
+        title=gettext_noop("First pause (s)"),
+        description=gettext_noop("Doubles with each attempt. The person's next line does not wait for a long pause."),
+    )
+    deadline_s: float = Field(
+        default=0,
+        ge=0,
+        le=86400,
+        title=gettext_noop("Deadline of the node (s)"),
+        description=gettext_noop("With all attempts and pauses; none is begun after it. 0: none."),
+    )
     defaults: tuple[DefaultValue, ...] = Field(
         default=(),
         title=gettext_noop("Default values"),
@@ -80,8 +116,19 @@ class NodeSettings(PluginConfig):
             for name, value in node.get("default", {}).items()
             if name in DEFAULT_FIELDS
         ]
-        return {"name": node.get("name", ""), "on_error": node.get("on_error", "port"), "defaults": shown}
+        own = {name: node[name] for name in OWN_FIELDS if name in node}
+        return {"name": node.get("name", ""), **own, "defaults": shown}
+
+    def changes(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that stand in the graph document under the same name; none that only say its default."""
+        own = {name: getattr(self, name) for name in OWN_FIELDS}
+        told = {name: value for name, value in own.items() if name in node or value != _default_of(name)}
+        return {"name": self.name, **told}
 
     def default(self) -> dict[str, Any]:
         """Return the default values by field, each in its own type."""
         return {row.field: row.typed() for row in self.defaults}
+
+
+def _default_of(name: str) -> Any:
+    return NodeSettings.model_fields[name].default

@@ -217,6 +217,8 @@ DEMO_CALLBACK_KEY = env.str("DEMO_CALLBACK_KEY", "")
 #: Seconds that a worker owns a conversation without renewing. Renewal is every third of it.
 LEASE_S = env.float("LEASE_S", 9.0)
 WORKER_SLOTS = env.int("WORKER_SLOTS", 1000)
+#: So many interruptions of its walk a run survives; one more and it is paused until a person decides.
+RUN_MAX_RECOVERIES = env.int("RUN_MAX_RECOVERIES", 5)
 #: Folders with a deployment's own flow nodes, each file one plugin (see CONTRIBUTING.md).
 EXTRA_NODE_FOLDERS = [Path(folder) for folder in env.list("EXTRA_NODE_FOLDERS", default=[])]
 

@@ -48,11 +48,7 @@ class NodeForm:
         """Return what the service is to change of the node."""
         settings = NodeSettings.load(document_from(self.settings))
         kept = {name: value for name, value in self.node.get("default", {}).items() if name not in DEFAULT_FIELDS}
-        changes = {
-            "name": settings.name,
-            "on_error": settings.on_error,
-            "default": {**kept, **settings.default()},
-        }
+        changes = {**settings.changes(self.node), "default": {**kept, **settings.default()}}
         return changes if self.config is None else {**changes, "config": document_from(self.config)}
 
     @property

@@ -31,6 +31,7 @@ _STATES = {
     RunState.ACTIVE: "info",
     RunState.SETTLING: "info",
     RunState.PARKED: "warning",
+    RunState.PAUSED: "danger",
     RunState.DONE: "success",
     RunState.FAILED: "danger",
     RunState.STOPPED: "warning",

@@ -1,7 +1,11 @@
 """Claiming conversations: who may advance one, until when, under which epoch.
 
-One statement takes due conversations (SKIP LOCKED), raises each epoch and sets the lease; a second reads each one's
-head run with what a walk needs. A claim that finds no head run (its run was ended by hand, say) is given back.
+One statement takes due conversations (SKIP LOCKED), raises each epoch and sets the lease; a second transaction locks
+those that are still ours and reads each one's head run with what a walk needs. A claim whose head run is gone (ended by
+hand, say) or not due yet (lines are still being merged into it) is given back.
+
+A run that is found active was interrupted: its worker died. That counts as a recovery. A worker that lives hands a run
+back as queued (:mod:`flows.engine.interruptions`) and says itself what counts.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +22,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection
 
+from flows.engine import leases
 from flows.engine.interpreter import EffectKey, StepRecord
 from flows.nodes import HistoryLine
 from worktool_ai.lib.clock import now
@@ -41,20 +46,19 @@ RETURNING lease.conversation_id, lease.epoch
 #: colleague as the owner, and what it queues carries an epoch that is over.
 _HEADS = """
 WITH head AS (
-    SELECT DISTINCT ON (run.conversation_id) run.*
+    SELECT DISTINCT ON (run.conversation_id) run.id
       FROM flows_run AS run
      WHERE run.conversation_id = ANY(%(conversations)s) AND run.state IN ('queued', 'active')
      ORDER BY run.conversation_id, run.state = 'active' DESC, run.seq
 ), started AS (
     UPDATE flows_run AS run
-       SET recoveries = run.recoveries + (head.state = 'active')::int,
+       SET recoveries = run.recoveries + (run.state = 'active')::int,
            state = 'active',
            started_at = coalesce(run.started_at, %(now)s)
-      FROM head WHERE run.id = head.id
-    RETURNING run.id, run.recoveries, run.started_at
+      FROM head WHERE run.id = head.id AND (run.flush_at IS NULL OR run.flush_at <= %(now)s)
+    RETURNING run.*
 )
-SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.input,
-       started.recoveries, started.started_at,
+SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.input, head.recoveries, head.started_at,
        conversation.robot_id, conversation.room_id,
        CASE WHEN conversation.owner_since > message.received_at THEN 'human' ELSE conversation.owner END,
        conversation.owner_epoch - coalesce((conversation.owner_since > message.received_at)::int, 0),
@@ -63,19 +67,21 @@ SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.inp
                                            step.detail, step.error, step.started_at, step.ended_at)
                          ORDER BY step.ordinal)
           FROM flows_step AS step WHERE step.run_id = head.id),
-       (SELECT jsonb_agg(jsonb_build_array(effect.node_id, effect.ordinal, effect.kind, effect.outcome))
+       (SELECT jsonb_agg(jsonb_build_array(effect.node_id, effect.ordinal, effect.kind, effect.outcome,
+                                           CASE WHEN effect.kind = 'retry' THEN effect.intent END))
           FROM flows_effect AS effect WHERE effect.run_id = head.id),
        (SELECT jsonb_agg(jsonb_build_array(line.direction, line.text) ORDER BY line.id)
           FROM (SELECT earlier.id, earlier.direction, earlier.text FROM robots_message AS earlier
                  WHERE earlier.conversation_id = head.conversation_id AND earlier.id < head.message_id
                    AND earlier.reason <> 'duplicate' AND earlier.text <> ''
+                   AND NOT (earlier.reason = 'merged' AND earlier.run_id = head.id)
                  ORDER BY earlier.id DESC LIMIT %(history)s) AS line),
        (SELECT min(contact.remark) FROM robots_room AS contact
          WHERE contact.robot_id = conversation.robot_id AND NOT contact.is_group AND contact.remark <> ''
            AND contact.name = conversation.sender_name
-        HAVING count(*) = 1)
-  FROM head
-  JOIN started ON started.id = head.id
+        HAVING count(*) = 1),
+       head.error
+  FROM started AS head
   JOIN robots_conversation AS conversation ON conversation.id = head.conversation_id
   JOIN robots_message AS message ON message.id = head.message_id
 """
@@ -90,15 +96,6 @@ WITH held AS (
 )
 UPDATE flows_conversationlease AS lease SET until = %(until)s
   FROM held WHERE lease.conversation_id = held.conversation_id
-"""
-
-_RELEASE = """
-UPDATE flows_conversationlease
-   SET until = NULL, holder = '', queued = 0, due_at = NULL
- WHERE (conversation_id, epoch) IN (SELECT * FROM unnest(%(conversations)s::uuid[], %(epochs)s::bigint[]))
-   AND NOT EXISTS (SELECT 1 FROM flows_run AS run
-                    WHERE run.conversation_id = flows_conversationlease.conversation_id
-                      AND run.state IN ('queued', 'active'))
 """
 
 _process = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
@@ -138,6 +135,10 @@ class HeadRun:
     intents: dict[EffectKey, str]
     history: tuple[HistoryLine, ...]
     private_address: str | None
+    #: intents of repetitions that are still waited for (``RetryAt``)
+    retries: dict[EffectKey, dict[str, Any]] = field(default_factory=dict)
+    #: what the walk before this one failed with
+    error: str = ""
 
 
 def claim(count: int) -> list[Claim]:
@@ -152,7 +153,8 @@ def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
     """Mark each claimed conversation's head run active and read it. A run found active was interrupted before."""
     by_conversation = {item.conversation_id: item for item in claims}
     with tx(), connection.cursor() as cursor:
-        cursor.execute(_HEADS, {"conversations": list(by_conversation), "now": now(), "history": HISTORY_LINES})
+        held = _lock(cursor, claims)
+        cursor.execute(_HEADS, {"conversations": held, "now": now(), "history": HISTORY_LINES})
         rows = cursor.fetchall()
     found = [_head_run(by_conversation[row[1]], row) for row in rows]
     missing = by_conversation.keys() - {run.claim.conversation_id for run in found}
@@ -162,15 +164,13 @@ def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
 
 
 def release_idle(claims: Sequence[Claim]) -> None:
-    """Give back leases of conversations that turned out to have nothing to do, and set their count right."""
+    """Give back leases of conversations that turned out to have nothing to do now, and set their counters right."""
     with tx(), connection.cursor() as cursor:
-        cursor.execute(
-            _RELEASE,
-            {
-                "conversations": [item.conversation_id for item in claims],
-                "epochs": [item.epoch for item in claims],
-            },
-        )
+        leases.release(cursor, _lock(cursor, claims), now())
+
+
+def _lock(cursor: Any, claims: Sequence[Claim]) -> list[UUID]:
+    return leases.lock_held(cursor, [item.conversation_id for item in claims], [item.epoch for item in claims])
 
 
 def renew(conversations: Sequence[UUID]) -> None:
@@ -196,7 +196,9 @@ def _lease_end() -> Any:
 
 
 def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
-    effects = [(EffectKey(node_id, ordinal), kind, outcome) for node_id, ordinal, kind, outcome in _json(row[13])]
+    effects = [
+        (EffectKey(node_id, ordinal), kind, outcome, retry) for node_id, ordinal, kind, outcome, retry in _json(row[13])
+    ]
     return HeadRun(
         claim=found,
         run_id=row[0],
@@ -211,12 +213,14 @@ def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
         owner_epoch=row[10],
         received_at=row[11],
         steps=tuple(_step(item) for item in _json(row[12])),
-        outcomes={key: outcome for key, _kind, outcome in effects if outcome is not None},
-        intents={key: kind for key, kind, outcome in effects if outcome is None},
+        outcomes={key: outcome for key, _kind, outcome, _retry in effects if outcome is not None},
+        intents={key: kind for key, kind, outcome, _retry in effects if outcome is None},
+        retries={key: retry for key, _kind, outcome, retry in effects if outcome is None and retry is not None},
         history=tuple(
             HistoryLine("user" if direction == "in" else "assistant", text) for direction, text in _json(row[14])
         ),
         private_address=row[15],
+        error=row[16],
     )
 
 

@@ -16,7 +16,7 @@ from flows.engine.claims import Claim, HeadRun
 from flows.engine.interpreter import Interpreter, Request, StepRecord
 from flows.engine.knowledge import knowledge
 from flows.graph import Graph
-from flows.nodes import AskModel, Notify, RaiseAlert, RobotFacts, SendCommands, WaitFor
+from flows.nodes import AskModel, Notify, RaiseAlert, RobotFacts, SendCommands, WaitFor, WaitUntil
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
 
@@ -62,6 +62,8 @@ def _pretend(request: Request, start: StandardContext, result: DryRun) -> Mappin
     if isinstance(effect, Notify):
         result.notifications.append(effect)
         return {"deliveries": [str(uuid7())]}
+    if isinstance(effect, WaitUntil):
+        return effect.to_json()
     if isinstance(effect, WaitFor):
         return {"state": "done", "error": "", "timedOut": False}
     return {}

@@ -2,25 +2,48 @@
 
 ``advance`` walks the graph as far as it can without an outcome and returns the effects that it needs; ``deliver``
 hands an outcome in. The edge rule: every edge ends *taken* or *skipped*; a node runs when all its incoming edges are
-decided and one is taken, and is skipped when none is. Whoever drives it (the worker, a test run, a property test)
-decides how effects are performed.
+decided and one is taken, and is skipped when none is. Edges are decided after a node's last attempt. Whoever drives it
+(the worker, a test run, a property test) decides how effects are performed.
+
+A node sees what its ancestors have written, in topological order, and nothing of a node beside it: which of two ended
+first changes nothing. An attempt that failed and may be repeated becomes an effect of its own (:class:`RetryAt`) under
+the node's next ordinal; its stored outcome is where an interrupted walk goes on, so no attempt is walked again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from flows.context import IMMUTABLE, StandardContext
 from flows.graph import CompiledEdge, CompiledNode, Graph
-from flows.nodes import Effect, HistoryLine, Knowledge, Next, NodeContext, NodeError, RobotFacts
+from flows.nodes import (
+    AskModel,
+    Effect,
+    HistoryLine,
+    HttpCall,
+    Knowledge,
+    Next,
+    NodeContext,
+    NodeError,
+    Notify,
+    RaiseAlert,
+    RobotFacts,
+    SendCommands,
+    WaitFor,
+)
 from flows.nodes._cel import explain
+from flows.nodes._effects import RetryAt
 
 __all__ = ["EffectKey", "Interpreter", "Request", "StepRecord"]
 
 TAKEN, SKIPPED = "taken", "skipped"
+#: What others have seen is not done again: a node that has asked for it has no further attempt.
+_SEEN = (SendCommands, RaiseAlert, Notify)
+#: Methods whose repetition does no harm, even if nobody knows whether the first call arrived.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +85,24 @@ class StepRecord:
 
 
 @dataclass(slots=True)
+class _Attempt:
+    """Where a node stands. ``ordinal`` is that of its last effect, ``started_at`` when its first attempt began."""
+
+    ctx: NodeContext
+    started_at: datetime
+    number: int = 1
+    ordinal: int = -1
+    errors: tuple[str, ...] = ()
+    is_last: bool = False
+
+
+@dataclass(slots=True)
 class _Open:
     """A node that has started and waits for an outcome."""
 
     effect: Effect
     ordinal: int
-    ctx: NodeContext
-    started_at: datetime
+    attempt: _Attempt
 
 
 class Interpreter:
@@ -84,7 +118,9 @@ class Interpreter:
         history: tuple[HistoryLine, ...] = (),
         steps: Sequence[StepRecord] = (),
         outcomes: Mapping[EffectKey, Mapping[str, Any]] | None = None,
+        retries: Mapping[EffectKey, Mapping[str, Any]] | None = None,
     ) -> None:
+        """``retries``: intents of repetitions that are still waited for; those that are over stand in ``outcomes``."""
         self.graph = graph
         self.context = start
         self.robot = robot
@@ -92,8 +128,11 @@ class Interpreter:
         self.history = history
         self.edges: dict[str, str] = {}
         self.steps: list[StepRecord] = []
-        self.failure: StepRecord | None = None
+        self._start = start
+        self._place = {node_id: place for place, node_id in enumerate(graph.nodes)}
+        self._patches: dict[str, Mapping[str, Any]] = {}
         self._outcomes = dict(outcomes or {})
+        self._retries = _latest_retries({**self._outcomes, **(retries or {})})
         self._done: set[str] = set()
         self._open: dict[str, _Open] = {}
         for step in sorted(steps, key=lambda item: item.ordinal):
@@ -119,13 +158,20 @@ class Interpreter:
         if item.ordinal != key.ordinal:
             raise ValueError(f"{key} was delivered, but {key.node_id} waits for ordinal {item.ordinal}")
         self._outcomes[key] = outcome
-        item.ctx.now = now
+        item.attempt.ctx.now = now
         self._step(node, item, now)
 
     @property
     def finished(self) -> bool:
         """Whether every node is done or skipped, so that nothing can happen any more."""
         return not self._open and len(self._done) == len(self.graph.nodes)
+
+    @property
+    def failure(self) -> StepRecord | None:
+        """The step that makes the run fail: of several the first in topological order."""
+        return min(
+            (step for step in self.steps if step.stops), key=lambda step: self._place[step.node_id], default=None
+        )
 
     # -- the edge rule -------------------------------------------------------------------------------------------------
 
@@ -145,105 +191,137 @@ class Interpreter:
 
     def _decide(self, node: CompiledNode, port: str) -> None:
         for edge in node.outgoing:
-            self.edges[edge.id] = TAKEN if edge.port == port and self._holds(edge) else SKIPPED
+            self.edges[edge.id] = TAKEN if edge.port == port and self._holds(edge, node) else SKIPPED
 
-    def _holds(self, edge: CompiledEdge) -> bool:
+    def _holds(self, edge: CompiledEdge, source: CompiledNode) -> bool:
         if not edge.condition:
             return True
         try:
-            return bool(explain(edge.condition, self.context).matched)
+            return bool(explain(edge.condition, self._known_to(source.ancestors | {source.id})).matched)
         except ValueError:
             return False
+
+    # -- the context ---------------------------------------------------------------------------------------------------
+
+    def _known_to(self, ancestors: frozenset[str]) -> StandardContext:
+        """Return the context with what these nodes have written."""
+        if self._patches.keys() <= ancestors:
+            return self.context
+        return self._merged(self._patches.keys() & ancestors)
+
+    def _merged(self, node_ids: Set[str]) -> StandardContext:
+        context = self._start
+        for node_id in sorted(node_ids, key=self._place.__getitem__):
+            context = context.patched(self._patches[node_id])
+        return context
 
     # -- one node ------------------------------------------------------------------------------------------------------
 
     def _begin(self, node: CompiledNode, now: datetime) -> None:
-        ctx = NodeContext(
-            data=self.context.model_copy(
-                update={
-                    "current_node_id": node.id,
-                    "execution_path": tuple(step.node_id for step in self.steps),
-                }
-            ),
+        """Begin the node; one that was interrupted goes on after the last failed attempt that is on record."""
+        found = self._retries.get(node.id)
+        if found is None:
+            self._try(node, _Attempt(self._node_context(node, now), now), now)
+            return
+        key, retry = found
+        attempt = _Attempt(self._node_context(node, now), retry.started_at, retry.attempt, key.ordinal, retry.errors)
+        if key in self._outcomes:
+            self._try(node, _next(attempt), now)
+        else:
+            self._open[node.id] = _Open(retry, key.ordinal, attempt)
+
+    def _node_context(self, node: CompiledNode, now: datetime) -> NodeContext:
+        before = tuple(step.node_id for step in self.steps if step.node_id in node.ancestors)
+        known = self._known_to(node.ancestors)
+        return NodeContext(
+            data=known.model_copy(update={"current_node_id": node.id, "execution_path": before}),
             now=now,
             robot=self.robot,
             knowledge=self.knowledge,
             history=self.history,
         )
+
+    def _try(self, node: CompiledNode, attempt: _Attempt, now: datetime) -> None:
         try:
-            result = node.plugin.run(ctx)
+            result = node.plugin.run(attempt.ctx)
         except NodeError as error:
-            self._fail(node, str(error), ctx, now, now)
+            self._fail(node, str(error), attempt, now)
             return
-        self._take(node, result, -1, ctx, now, now)
+        self._take(node, result, attempt, now)
 
     def _step(self, node: CompiledNode, item: _Open, now: datetime) -> None:
+        attempt = item.attempt
+        if isinstance(item.effect, RetryAt):
+            self._try(node, _next(attempt), now)
+            return
         outcome = self._outcomes[EffectKey(node.id, item.ordinal)]
+        attempt.is_last = attempt.is_last or _may_not_be_repeated(item.effect, outcome)
         try:
-            result = node.plugin.resume(item.ctx, item.effect, outcome)
+            result = node.plugin.resume(attempt.ctx, item.effect, outcome)
         except NodeError as error:
-            self._fail(node, str(error), item.ctx, item.started_at, now)
+            self._fail(node, str(error), attempt, now)
             return
-        self._take(node, result, item.ordinal, item.ctx, item.started_at, now)
+        self._take(node, result, attempt, now)
 
-    def _take(
-        self,
-        node: CompiledNode,
-        result: Next | Effect,
-        ordinal: int,
-        ctx: NodeContext,
-        started: datetime,
-        now: datetime,
-    ) -> None:
+    def _take(self, node: CompiledNode, result: Next | Effect, attempt: _Attempt, now: datetime) -> None:
         if isinstance(result, Next):
-            self._finish(node, result, ctx, started, now)
-            return
-        item = _Open(result, ordinal + 1, ctx, started)
+            self._finish(node, result, attempt, now)
+        else:
+            self._ask(node, _limited(result, node.policy.time_left(attempt.started_at, now), now), attempt, now)
+
+    def _ask(self, node: CompiledNode, effect: Effect, attempt: _Attempt, now: datetime) -> None:
+        attempt.ordinal += 1
+        item = _Open(effect, attempt.ordinal, attempt)
         if EffectKey(node.id, item.ordinal) in self._outcomes:
             self._step(node, item, now)  # performed before a crash: replayed, never performed again
         else:
             self._open[node.id] = item
 
-    def _finish(self, node: CompiledNode, result: Next, ctx: NodeContext, started: datetime, now: datetime) -> None:
+    def _finish(self, node: CompiledNode, result: Next, attempt: _Attempt, now: datetime) -> None:
         forbidden = IMMUTABLE & result.patch.keys()
         if forbidden:
-            self._fail(node, f"it wrote {', '.join(sorted(forbidden))}, which no node may change", ctx, started, now)
+            attempt.is_last = True
+            self._fail(node, f"it wrote {', '.join(sorted(forbidden))}, which no node may change", attempt, now)
             return
-        self._record(node, result.port, result.patch, ctx, started, now, detail=result.detail, events=result.events)
+        self._record(node, result.port, result.patch, attempt, now, detail=result.detail, events=result.events)
 
-    def _fail(self, node: CompiledNode, error: str, ctx: NodeContext, started: datetime, now: datetime) -> None:
-        """Decide the edges after the last attempt: error port, default value, or stop."""
-        if node.on_error == "default":
-            port = node.plugin.ports[0] if node.plugin.ports else ""
-            self._record(node, port, node.default, ctx, started, now, detail={"default": True}, error=error)
+    def _fail(self, node: CompiledNode, error: str, attempt: _Attempt, now: datetime) -> None:
+        """Try again where the policy allows it; else decide the edges: error port, default value, or stop."""
+        attempt.errors = (*attempt.errors, error)
+        seed = f"{self._start.message_id}:{node.id}"
+        again = node.policy.next_attempt(attempt.number, attempt.started_at, now, seed)
+        if again is not None and not attempt.is_last:
+            self._ask(node, RetryAt(again, attempt.number, attempt.started_at, attempt.errors), attempt, now)
+        elif node.on_error == "default":
+            self._record(node, node.main_port, node.default, attempt, now, detail={"default": True}, error=error)
         elif node.on_error == "port" and any(edge.port == "error" for edge in node.outgoing):
-            self._record(node, "error", {}, ctx, started, now, error=error)
+            self._record(node, "error", {}, attempt, now, error=error)
         else:
-            self._record(node, "", {}, ctx, started, now, error=error)
+            self._record(node, "", {}, attempt, now, error=error)
 
     def _record(
         self,
         node: CompiledNode,
         port: str,
         patch: Mapping[str, Any],
-        ctx: NodeContext,
-        started: datetime,
+        attempt: _Attempt,
         now: datetime,
         *,
         detail: Mapping[str, Any] | None = None,
         error: str = "",
         events: tuple[tuple[str, Mapping[str, Any]], ...] = (),
     ) -> None:
+        tried = {"attempts": attempt.number, "errors": list(attempt.errors)} if attempt.number > 1 else {}
         step = StepRecord(
             ordinal=len(self.steps),
             node_id=node.id,
             node_type=node.type,
             port=port,
             patch=patch,
-            started_at=started,
+            started_at=attempt.started_at,
             ended_at=now,
-            detail=detail or {},
-            logs=tuple(ctx.logs),
+            detail={**(detail or {}), **tried},
+            logs=tuple(attempt.ctx.logs),
             error=error,
             events=events,
         )
@@ -251,9 +329,41 @@ class Interpreter:
 
     def _apply(self, step: StepRecord) -> None:
         """Take a step into the walk: fresh, or read back after an interruption."""
+        node = self.graph.nodes[step.node_id]
+        follows_all = all(self._place[other] < self._place[node.id] for other in self._patches)
         self.steps.append(step)
-        self._done.add(step.node_id)
-        if step.stops:
-            self.failure = step
-        self.context = self.context.patched(step.patch)
-        self._decide(self.graph.nodes[step.node_id], step.port)
+        self._done.add(node.id)
+        self._patches[node.id] = step.patch
+        self.context = self.context.patched(step.patch) if follows_all else self._merged(self._patches.keys())
+        self._decide(node, step.port)
+
+
+def _next(attempt: _Attempt) -> _Attempt:
+    return replace(attempt, number=attempt.number + 1)
+
+
+def _may_not_be_repeated(effect: Effect, outcome: Mapping[str, Any]) -> bool:
+    if isinstance(effect, HttpCall):
+        return bool(outcome.get("unknown")) and effect.method.upper() not in _IDEMPOTENT
+    return isinstance(effect, _SEEN)
+
+
+def _limited(effect: Effect, seconds: float | None, now: datetime) -> Effect:
+    """Shorten what an effect may take to what the node's policy leaves."""
+    if seconds is None:
+        return effect
+    left = max(seconds, 0.1)
+    if isinstance(effect, AskModel | HttpCall):
+        return replace(effect, timeout_s=min(effect.timeout_s, left))
+    if isinstance(effect, WaitFor):
+        return replace(effect, until=min(effect.until, now + timedelta(seconds=left)))
+    return effect
+
+
+def _latest_retries(effects: Mapping[EffectKey, Mapping[str, Any]]) -> dict[str, tuple[EffectKey, RetryAt]]:
+    """Return each node's last retry on record."""
+    latest: dict[str, tuple[EffectKey, RetryAt]] = {}
+    for key, stored in sorted(effects.items(), key=lambda item: item[0].ordinal):
+        if "retry" in stored:
+            latest[key.node_id] = (key, RetryAt.from_json(stored))
+    return latest

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from alerts import caches as alert_caches
 from alerts.matching import match
-from flows.graph import Graph, compile_graph
+from flows.graph import Graph, compile_published
 from flows.models import Flow, FlowVersion
 from flows.nodes import Knowledge, RobotFacts
 from personas.caches import cast
@@ -25,9 +25,12 @@ __all__ = ["active_version", "forget", "graph_of", "knowledge", "robot_facts", "
 
 @lru_cache(maxsize=64)
 def graph_of(version_id: UUID) -> Graph:
-    """Return a published version's graph. Versions never change, so this is never stale."""
+    """Return a published version's graph. Versions never change, so this is never stale.
+
+    Nodes that can no longer be built stand as tombstones; raises :class:`~flows.graph.GraphError` if it cannot be read.
+    """
     with borrowed():
-        return compile_graph(FlowVersion.objects.values_list("graph", flat=True).get(pk=version_id))
+        return compile_published(FlowVersion.objects.values_list("graph", flat=True).get(pk=version_id))
 
 
 def _load_active() -> UUID | None:

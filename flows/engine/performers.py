@@ -177,6 +177,7 @@ def call_http(effect: HttpCall) -> Performed:
             timeout=effect.timeout_s,
         )
     except http.HttpError as error:
-        return Performed({"ok": False, "error": str(error)}, is_costly=True)
+        unknown = isinstance(error, http.OutcomeUnknown)
+        return Performed({"ok": False, "error": str(error), "unknown": unknown}, is_costly=True)
     text = answer.body[:MAX_HTTP_BODY].decode("utf-8", "replace")
     return Performed({"ok": answer.status < 400, "status": answer.status, "body": text}, is_costly=True)

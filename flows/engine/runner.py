@@ -6,29 +6,35 @@ A walk keeps its rows in a :class:`~flows.engine.store.Progress` and commits
 * with a database effect (an alert), so that it happens exactly when its outcome is stored,
 * at the end.
 
+A node that is to be tried again soon is waited for with the lease kept; a longer wait parks the run as a row.
+
 Pure nodes and the local model are folded into the next of these commits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
+from pydantic import ValidationError
 
 from flows.context import StandardContext, to_api
-from flows.engine import performers, store
+from flows.engine import interruptions, performers, store
 from flows.engine.claims import Claim, HeadRun, head_runs
 from flows.engine.group_writer import writer
 from flows.engine.interpreter import EffectKey, Interpreter, Request
 from flows.engine.knowledge import graph_of, knowledge, robot_facts, robot_of
 from flows.engine.performers import Performed
 from flows.engine.store import EffectRow, Progress, WaitRow
+from flows.graph import GraphError
 from flows.nodes import AskModel, HttpCall, Notify, RaiseAlert, SendCommands, WaitFor, WaitUntil
+from flows.nodes._effects import RetryAt
 from robots.caches import RobotSnapshot
 from robots.hotpath import Settlement
 from worktool_ai.events.types import Event
@@ -38,6 +44,10 @@ from worktool_ai.lib.concurrency import run_all
 __all__ = ["LostLease", "advance_conversation"]
 
 log = structlog.get_logger(__name__)
+
+
+#: So long a repetition is waited for in its greenlet; a longer pause leaves the worker.
+SHORT_WAIT = timedelta(seconds=5)
 
 
 class LostLease(Exception):
@@ -53,20 +63,42 @@ class Outcome:
 
 
 def advance_conversation(head: HeadRun) -> Outcome:
-    """Advance a conversation until it has no run that wants a worker. Raises nothing on a lost lease."""
+    """Advance a conversation until it has no run that wants a worker. Raises nothing on a lost lease.
+
+    A walk that breaks off gives its conversation back (:mod:`flows.engine.interruptions`).
+    """
     runs = commands = 0
     current: HeadRun | None = head
     while current is not None:
         with structlog.contextvars.bound_contextvars(runId=str(current.run_id), messageId=str(current.message_id)):
             try:
-                walk = Walk(current)
-                queued = walk.go()
+                queued, sent = _walk(current)
             except LostLease:
                 log.info("engine.lease_lost")
                 break
-        runs, commands = runs + 1, commands + walk.sent
+            except Exception as error:
+                interruptions.set_aside(current, error)
+                break
+        runs, commands = runs + 1, commands + sent
         current = _next(current.claim) if queued else None
     return Outcome(runs, commands)
+
+
+def _walk(head: HeadRun) -> tuple[int, int]:
+    """Walk one run; returns how many runs of the conversation are queued behind it, and how many commands it sent."""
+    if interruptions.is_poisonous(head):
+        return _held(interruptions.pause(head)), 0
+    try:
+        walk = Walk(head)
+    except (GraphError, ValidationError) as error:
+        return _held(interruptions.fail(head, error)), 0
+    return walk.go(), walk.sent
+
+
+def _held(queued: int | None) -> int:
+    if queued is None:
+        raise LostLease
+    return queued
 
 
 def _next(claim: Claim) -> HeadRun | None:
@@ -89,6 +121,7 @@ class Walk:
             history=head.history,
             steps=head.steps,
             outcomes=head.outcomes,
+            retries=head.retries,
         )
         self._stored_steps = len(head.steps)
         self.progress = self._fresh()
@@ -99,9 +132,22 @@ class Walk:
             requests = self.interpreter.advance(now())
             waits = [request for request in requests if isinstance(request.effect, WaitFor | WaitUntil)]
             work = [request for request in requests if request not in waits]
-            if not work:
+            if work:
+                self._perform(work)
+            elif not self._wait_shortly(waits):
                 return self._leave(waits)
-            self._perform(work)
+
+    def _wait_shortly(self, waits: Sequence[Request]) -> bool:
+        """Wait for the next repetition if it comes soon. It is on record before: a crash does not wait again."""
+        soon = [(request.effect.at, request) for request in waits if isinstance(request.effect, RetryAt)]
+        at, request = min(soon, key=lambda found: found[0], default=(None, None))
+        if at is None or request is None or at > now() + SHORT_WAIT:
+            return False
+        self.progress.effects.append(self._effect_row(request, request.effect.to_json()))
+        self._commit()
+        time.sleep(max(0.0, (at - now()).total_seconds()))
+        self.interpreter.deliver(request.key, request.effect.to_json(), now())
+        return True
 
     # -- effects -------------------------------------------------------------------------------------------------------
 
@@ -139,9 +185,8 @@ class Walk:
     def _call_http(self, request: Request, effect: HttpCall) -> None:
         if request.key in self.head.intents:
             # it may have been made before a crash: nobody can say, so it is not made again
-            self._take(
-                request, Performed({"ok": False, "error": "unknown: interrupted during the call"}, is_costly=True)
-            )
+            unknown = {"ok": False, "error": "unknown: interrupted during the call", "unknown": True}
+            self._take(request, Performed(unknown, is_costly=True))
             return
         self.progress.effects.append(self._effect_row(request, None))
         self._commit()
@@ -166,8 +211,7 @@ class Walk:
             return [self._effect_row(request, outcomes[0])]
 
         self._collect()
-        if not store.write_with(self.progress, do):
-            raise LostLease
+        _held(store.write_with(self.progress, do))
         self.progress = self._fresh()
         self.interpreter.deliver(request.key, outcomes[0], now())
 
@@ -210,6 +254,7 @@ class Walk:
             progress.state = "failed" if failure else "done"
             progress.ended_at = now()
             progress.error = failure.error if failure else ""
+        progress.withdraws = failure is not None
         progress.reason = "flow_failed" if failure else context.reason or ("" if waits else "flow_silent")
         progress.outcome = context.outcome or ""
         if progress.reason:

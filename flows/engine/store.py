@@ -19,6 +19,7 @@ from django.db import connection
 
 from flows.engine.claims import Claim
 from flows.engine.interpreter import EffectKey, StepRecord
+from flows.engine.withdrawals import withdraw_queued
 from personas import hotpath as persona_rows
 from personas.types import AICallRecord
 from robots import hotpath as robot_rows
@@ -52,7 +53,8 @@ RETURNING lease.conversation_id, lease.queued
 
 _RUNS = """
 UPDATE flows_run AS run
-   SET state = wanted.state, outcome = wanted.outcome, reason = wanted.reason, edges = wanted.edges,
+   SET state = wanted.state, outcome = wanted.outcome, reason = wanted.reason,
+       edges = coalesce(wanted.edges, run.edges),
        error = wanted.error, ended_at = wanted.ended_at
   FROM jsonb_to_recordset(%s::jsonb) AS wanted(id uuid, state text, outcome text, reason text, edges jsonb,
                                                error text, ended_at timestamptz)
@@ -108,7 +110,10 @@ class WaitRow:
 
 @dataclass(slots=True)
 class Progress:
-    """What one walk has done since its last commit. ``state`` other than active means that it leaves the worker."""
+    """What one walk has done since its last commit. ``state`` other than active means that it leaves the worker.
+
+    ``edges`` None leaves what is stored. ``withdraws``: what the run has queued and nobody has sent yet is withdrawn.
+    """
 
     claim: Claim
     run_id: UUID
@@ -116,7 +121,7 @@ class Progress:
     outcome: str = ""
     reason: str = ""
     error: str = ""
-    edges: dict[str, str] = field(default_factory=dict)
+    edges: dict[str, str] | None = None
     ended_at: datetime | None = None
     steps: list[StepRecord] = field(default_factory=list)
     effects: list[EffectRow] = field(default_factory=list)
@@ -124,6 +129,7 @@ class Progress:
     ai_calls: list[AICallRecord] = field(default_factory=list)
     commands: list[NewCommand] = field(default_factory=list)
     settlement: Settlement | None = None
+    withdraws: bool = False
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -141,17 +147,19 @@ def write(group: Sequence[Progress]) -> dict[UUID, int]:
     return held
 
 
-def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> bool:
+def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> int | None:
     """Write a walk's rows and perform a database effect in the same transaction (raising an alert, say).
 
-    The effect happens exactly when its outcome is stored. Returns False, having done nothing, if the fence fell.
+    The effect happens exactly when its outcome is stored. Returns how many runs of the conversation are still queued,
+    or None, having done nothing, if the fence fell.
     """
     with tx(), connection.cursor() as cursor:
-        if progress.claim.conversation_id not in _fence(cursor, [progress]):
-            return False
+        queued = _fence(cursor, [progress]).get(progress.claim.conversation_id)
+        if queued is None:
+            return None
         progress.effects.extend(perform())
         _insert(cursor, [progress])
-    return True
+    return queued
 
 
 def _fence(cursor: Any, group: Sequence[Progress]) -> dict[UUID, int]:
@@ -178,6 +186,9 @@ def _insert(cursor: Any, group: Sequence[Progress]) -> None:
     settlements = [item.settlement for item in group if item.settlement is not None]
     if settlements:
         robot_rows.settle_messages(cursor, settlements)
+    failed = [item.run_id for item in group if item.withdraws]
+    if failed:
+        withdraw_queued(failed)
     events.insert(cursor, [event for item in group for event in item.events])
 
 

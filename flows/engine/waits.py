@@ -34,7 +34,8 @@ WITH woken AS (
 ), told AS (
     UPDATE flows_effect AS effect
        SET done_at = %(now)s,
-           outcome = CASE WHEN command.id IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
+           outcome = CASE WHEN woken.key IS NULL THEN effect.intent
+                          WHEN command.id IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
                'state', command.state, 'error', command.error_reason,
                'timedOut', command.state <> ALL(%(final)s)) END
       FROM woken LEFT JOIN ({_IN_FORCE}) ON waited.id = woken.key
@@ -47,7 +48,7 @@ WITH woken AS (
     RETURNING run.conversation_id
 )
 UPDATE flows_conversationlease AS lease
-   SET queued = lease.queued + runs.number, due_at = coalesce(lease.due_at, %(now)s)
+   SET queued = lease.queued + runs.number, due_at = least(lease.due_at, %(now)s)
   FROM (SELECT conversation_id, count(*) AS number FROM runs GROUP BY conversation_id) AS runs
  WHERE lease.conversation_id = runs.conversation_id
 """  # noqa: S608 - a constant of ours

@@ -93,10 +93,10 @@ def advance(count: int) -> int:
 
 
 def _advance_one(head: HeadRun) -> None:
-    """One conversation's trouble stays its own: its lease runs out and it is tried again."""
+    """One conversation's trouble stays its own: what breaks between two runs is left to the lease."""
     try:
         advance_conversation(head)
     except Exception:
-        log.exception("engine.walk_failed", runId=str(head.run_id), recoveries=head.recoveries)
+        log.exception("engine.conversation_failed", runId=str(head.run_id))
     finally:
         slots.give_back(head.claim.conversation_id)

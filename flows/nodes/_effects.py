@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -13,6 +14,7 @@ __all__ = [
     "HttpCall",
     "Notify",
     "RaiseAlert",
+    "RetryAt",
     "SendCommands",
     "WaitFor",
     "WaitUntil",
@@ -97,7 +99,10 @@ class Notify(_Data):
 
 @dataclass(frozen=True, slots=True)
 class HttpCall(_Data):
-    """Call an outside service (through the SSRF guard). Outcome: ok, status, body; or ok false and the error."""
+    """Call an outside service (through the SSRF guard). Outcome: ok, status, body; or ok false and the error.
+
+    ``unknown`` is true in the outcome when nobody can say whether the other side has acted on it.
+    """
 
     kind: ClassVar[str] = "http_call"
 
@@ -110,7 +115,7 @@ class HttpCall(_Data):
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil(_Data):
-    """Go on at a moment. The run parks: nothing is held. Outcome: empty."""
+    """Go on at a moment. The run parks: nothing is held. Outcome: the intent again."""
 
     kind: ClassVar[str] = "wait_until"
 
@@ -118,6 +123,34 @@ class WaitUntil(_Data):
 
     def to_json(self) -> dict[str, Any]:
         return {"at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt(WaitUntil):
+    """Try a failed node again at a moment. Asked for by the engine itself, never by a node.
+
+    The outcome repeats the intent: whoever takes the run up goes on with the next attempt and never repeats this one.
+    """
+
+    kind: ClassVar[str] = "retry"
+
+    attempt: int
+    started_at: datetime
+    errors: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "at": self.at.isoformat(),
+            "retry": self.attempt,
+            "startedAt": self.started_at.isoformat(),
+            "errors": list(self.errors),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> RetryAt:
+        """Read what :meth:`to_json` has written."""
+        at, started_at = (datetime.fromisoformat(stored[name]) for name in ("at", "startedAt"))
+        return cls(at, stored["retry"], started_at, tuple(stored["errors"]))
 
 
 @dataclass(frozen=True, slots=True)

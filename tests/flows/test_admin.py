@@ -63,7 +63,7 @@ def _inputs(form: Any) -> Any:
             value = field.value()
             if value is True:
                 yield field.html_name, "on"
-            elif value not in (None, False):
+            elif value is not None and value is not False:
                 yield field.html_name, str(value)
         else:
             for row in field.field.widget._unbound(field.html_name):

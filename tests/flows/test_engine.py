@@ -9,7 +9,7 @@ from django.db import transaction
 
 from alerts.models import Alert, Delivery
 from flows.engine import claims, runner, waits
-from flows.models import Effect, Run, RunState, Step, Wait
+from flows.models import ConversationLease, Effect, Run, RunState, Step, Wait
 from personas.models import AICall
 from robots import hooks
 from robots.models import Command, CommandState, Message
@@ -25,6 +25,12 @@ def finish(command: Command, state: str = CommandState.DONE) -> None:
     with transaction.atomic():
         Command.objects.filter(pk=command.pk).update(state=state, sending_at=now(), final_at=now())
         hooks.commands_final([command.pk])
+
+
+def rested(line) -> None:
+    """Let the pause of an interrupted run be over."""
+    Run.objects.filter(message_id=line.message_id).update(flush_at=None)
+    ConversationLease.objects.filter(conversation_id=line.conversation_id).update(due_at=now())
 
 
 def events_of(kind: str) -> list[dict]:
@@ -186,9 +192,7 @@ def test_a_stored_outcome_is_not_asked_for_again_after_a_crash(say, work, monkey
     monkeypatch.setattr(runner.performers, "ask_model", costly)
     work()
     assert Effect.objects.filter(kind="ask_model").count() == 1, "the intent was stored"
-    lease = lease_of(line)
-    lease.until = now() - timedelta(seconds=1)
-    lease.save()
+    rested(line)
     work()
     assert asked == ["intent", "reply", "reply"], "the stored intent was replayed"
     assert Command.objects.count() == 1

@@ -79,8 +79,8 @@ def _spec(config: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _only_the_edge_rule(monkeypatch):
     """These graphs are about edges: a probe's unused ways out need not lead anywhere."""
-    monkeypatch.setattr("flows.graph._check_ways_out", lambda spec, edges: [])
-    monkeypatch.setattr("flows.graph._check_parallel_writers", lambda spec, edges: [])
+    monkeypatch.setattr("flows.graph_shape._check_ways_out", lambda spec, edges: [])
+    monkeypatch.setattr("flows.graph_shape._check_parallel_writers", lambda spec, edges: [])
 
 
 def ran(interpreter: Interpreter) -> list[str]:

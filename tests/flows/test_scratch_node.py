@@ -154,6 +154,7 @@ def test_a_command_that_knows_the_folder_publishes_it_and_it_answers(
     page = owner.get(address)
     assert "早上好" in page.content.decode()
     sent: dict[str, Any] = {"node-name": "", "node-on_error": "port", "config-words": "晚上好"}
+    sent |= {f"node-{name}": "0" for name in ("timeout_s", "retries", "retry_wait_s", "deadline_s")}
     assert owner.post(address, sent).status_code == 302
     flow.refresh_from_db()
     assert {node["id"]: node.get("config") for node in flow.draft["nodes"]}["greet"] == {
