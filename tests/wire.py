@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,13 +29,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scripted:
-    """One answer. ``cut_after`` bytes the connection is broken; ``before`` runs first (a wait, say)."""
+    """One answer. ``cut_after`` bytes the connection is broken; ``before`` runs first (a wait, say).
+
+    ``reset`` breaks it by a reset in place of an orderly end; ``drip_s`` seconds lie between any two bytes of the body.
+    """
 
     body: Any = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     before: Callable[[], object] = lambda: None
+    reset: bool = False
+    drip_s: float = 0.0
 
 
 class WireServer:
@@ -52,8 +60,7 @@ class WireServer:
 
 @contextmanager
 def running_wire_server() -> Iterator[WireServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     wire = WireServer(f"http://127.0.0.1:{server.server_address[1]}")
     server.wire = wire
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -64,6 +71,11 @@ def running_wire_server() -> Iterator[WireServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # connections of many callers at once; the default of 5 makes the kernel drop some
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -88,7 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = answer.cut_after is not None
         with suppress(OSError):  # the client may be gone
             self.end_headers()
-            self.wfile.write(body[: answer.cut_after])
+            self._send(body[: answer.cut_after], answer)
+
+    def _send(self, body: bytes, answer: Scripted) -> None:
+        for part in [body[i : i + 1] for i in range(len(body))] if answer.drip_s else [body]:
+            self.wfile.write(part)
+            time.sleep(answer.drip_s)
+        if answer.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:
         return

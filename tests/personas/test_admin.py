@@ -93,7 +93,8 @@ def config_inputs(page_text: str) -> dict[str, str]:
     import re
 
     prefix = re.search(r'name="([^"]*)max_tokens_field"', page_text).group(1)
-    return {f"{prefix}max_tokens_field": "max_tokens", f"{prefix}timeout_s": "30", f"{prefix}json_mode": "on"}
+    typed = {"max_tokens_field": "max_tokens", "timeout_s": "30", "structured": "text", "thinking_tokens": "0"}
+    return {prefix + name: value for name, value in typed.items()}
 
 
 def test_the_test_button_asks_a_real_question_and_keeps_the_result(owner):

@@ -26,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import TimeoutError as Urllib3Timeout
 from urllib3.util import Timeout, Url, parse_url
 from urllib3.util.connection import create_connection
 
@@ -35,6 +36,7 @@ __all__ = [
     "OutcomeUnknown",
     "Refused",
     "Response",
+    "exchange",
     "is_public_address",
     "pool_manager",
     "read_whole",
@@ -144,6 +146,40 @@ def _checked_url(url: str) -> Url:
     if target.auth:
         raise Refused(target.host, "user and password do not belong into an address")
     return target
+
+
+def exchange(
+    pool: HTTPConnectionPool,
+    method: str,
+    path: str,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    timeout: float,
+    connect_timeout: float | None,
+    max_bytes: int,
+    decode: bool = True,
+) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+    """Send once and read the whole answer within ``timeout`` seconds in all; returns the answer and its body.
+
+    For clients of vendors that have a deadline. Raises :class:`Refused`, :class:`NotSent`, ``TimeoutError``, urllib3's
+    ``HTTPError`` and ``OSError``.
+    """
+    ends = time.monotonic() + timeout
+    try:
+        answer = pool.urlopen(
+            method,
+            path,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            timeout=Timeout(total=timeout, connect=connect_timeout),
+            preload_content=False,
+        )
+        return answer, read_whole(answer, max_bytes, ends, decode)
+    except Urllib3Timeout as error:
+        raise TimeoutError("no whole answer in time") from error
 
 
 def read_whole(answer: urllib3.BaseHTTPResponse, max_bytes: int, deadline: float, decode: bool = True) -> bytes:

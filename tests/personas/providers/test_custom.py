@@ -16,12 +16,6 @@ from tests.wire import Scripted, running_wire_server
 REQUEST = ChatRequest((ChatMessage("user", "你好"),), temperature=0.5, max_tokens=50, timeout=5.0)
 
 
-@pytest.fixture
-def wire():
-    with running_wire_server() as server:
-        yield server
-
-
 def provider(url: str, **config) -> CustomProvider:
     fields = {"allow_private": True, **config}
     return CustomProvider(CustomConfig(**fields), api_key="sk-1", endpoint=f"{url}/v1", model_id="m1")
@@ -93,7 +87,7 @@ def test_json_is_asked_for_only_where_the_endpoint_knows_it(wire):
     as_json = ChatRequest(REQUEST.messages, 0.0, 50, 5.0, as_json=True)
 
     provider(wire.url).chat(as_json)
-    provider(wire.url, json_mode=False, max_tokens_field="max_completion_tokens").chat(as_json)
+    provider(wire.url, structured="text", max_tokens_field="max_completion_tokens").chat(as_json)
 
     first, second = (asked.json() for asked in wire.asked)
     assert first["response_format"] == {"type": "json_object"}
@@ -168,16 +162,6 @@ def test_a_key_never_stands_in_an_error(wire):
     assert "sk-1" not in failure(wire, error(401, "invalid_api_key")).message
 
 
-def test_the_costly_way_through_the_sdk_is_gone_round(wire, monkeypatch):
-    """``chat.completions.create`` spends milliseconds on transforming messages; at 50 lines a second that is a core."""
-    from openai._utils import _transform
-    from openai.resources.chat import completions
-
-    def costly(*_args, **_kwargs):
-        raise AssertionError("messages are transformed again")
-
-    monkeypatch.setattr(_transform, "_transform_recursive", costly)
-    monkeypatch.setattr(completions.Completions, "create", costly)
-    wire.answers(Scripted(completion()))
-
-    assert provider(wire.url).chat(REQUEST).text == "您好！"
+def test_a_stored_configuration_of_the_first_shape_is_brought_up_to_date():
+    assert CustomConfig.load({"config_version": 1, "json_mode": False, "timeout_s": 8}).structured == "text"
+    assert CustomConfig.load({"config_version": 1, "json_mode": True}).structured == "json_object"

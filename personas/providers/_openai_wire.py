@@ -1,0 +1,140 @@
+"""The wire format of OpenAI's chat completions, which most vendors speak, through the ``openai`` SDK.
+
+The SDK is imported on first use (it costs 50 MB and half a second). Its own retries are off, its ``create()`` is gone
+round and its HTTP client is replaced: each of these costs more than all of our work on a message (docs/providers.md).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from django.utils.translation import gettext_noop as _
+from pydantic import Field
+
+from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
+from personas.providers._remote import CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletion
+
+__all__ = ["OPENAI_KINDS", "OpenAIWireConfig", "OpenAIWireProvider", "Structured", "response_format"]
+
+Structured = Literal["json_schema", "json_object", "text"]
+
+OPENAI_KINDS: dict[str, ErrorKind] = {
+    "insufficient_quota": "quota",
+    "billing_hard_limit_reached": "quota",
+    "content_filter": "content_policy",
+    "content_policy_violation": "content_policy",
+    "invalid_api_key": "auth",
+}
+
+
+class OpenAIWireConfig(RemoteConfig):
+    """How to talk to an endpoint that speaks OpenAI's format."""
+
+    structured: Structured = Field(
+        default="json_object",
+        title=_("Structured answers"),
+        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
+    )
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens",
+        title=_("Name of the length limit"),
+        description=_("Newer reasoning models want max_completion_tokens."),
+    )
+    send_temperature: bool = Field(
+        default=True, title=_("Send the temperature"), description=_("Reasoning models refuse one.")
+    )
+
+
+class OpenAIWireProvider(RemoteProvider):
+    """Base of the vendors that speak OpenAI's format; a file each says in what they differ."""
+
+    Config: ClassVar[type[OpenAIWireConfig]] = OpenAIWireConfig
+    error_kinds = OPENAI_KINDS
+
+    def _ask(self, request: ChatRequest) -> Answer:
+        import openai
+
+        client = _client(self.endpoint, self.api_key, self.config.allow_private)
+        try:
+            completion = self._post(client, request)
+        except (openai.OpenAIError, ValueError) as error:
+            raise error_of_sdk(openai, error, self.error_kinds) from None
+        return _answer(completion, self.model_id)
+
+    def _post(self, client: openai.OpenAI, request: ChatRequest) -> ChatCompletion:
+        import httpx2
+        from openai.types.chat import ChatCompletion
+
+        seconds = self._timeout(request)
+        timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_S))
+        return client.post(
+            "/chat/completions", cast_to=ChatCompletion, body=self._body(request), options={"timeout": timeout}
+        )
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model_id,
+            "messages": [_message(m) for m in request.messages],
+            self.config.max_tokens_field: self._length_limit(request),
+        }
+        if self.config.send_temperature:
+            body["temperature"] = request.temperature
+        if wanted := response_format(request, self.config.structured):
+            body["response_format"] = wanted
+        return {**body, **self._extra()}
+
+    def _extra(self) -> dict[str, Any]:
+        """Fields that this vendor alone knows."""
+        return {}
+
+
+def response_format(request: ChatRequest, structured: Structured) -> dict[str, Any] | None:
+    """Return the field of the same name, None where the prompt alone must do."""
+    if not request.as_json or structured == "text":
+        return None
+    if structured == "json_schema" and request.schema:
+        named = {"name": "answer", "strict": True, "schema": request.schema}
+        return {"type": "json_schema", "json_schema": named}
+    return {"type": "json_object"}
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    images = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in message.images]
+    return {"role": message.role, "content": [*images, {"type": "text", "text": message.content}]}
+
+
+@lru_cache(maxsize=64)
+def _client(endpoint: str, api_key: str, allow_private: bool) -> openai.OpenAI:
+    """One client per endpoint and key in the process; connections are shared by all of them."""
+    import openai
+
+    from worktool_ai.lib.sdk_transport import shared_client
+
+    http_client = shared_client(allow_private)
+    return openai.OpenAI(base_url=endpoint, api_key=api_key or "none", max_retries=0, http_client=http_client)
+
+
+def _answer(completion: Any, model_id: str) -> Answer:
+    """Read a completion as it came: the SDK does not validate, so any part can be missing."""
+    choices = getattr(completion, "choices", None)
+    if not choices or getattr(choices[0], "message", None) is None:
+        raise ProviderError("bad_answer", "the answer holds no choice")
+    choice = choices[0]
+    if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
+        raise ProviderError("content_policy", "the vendor's content filter stopped the answer")
+    if choice.finish_reason == "length":
+        raise ProviderError("truncated", "the answer was cut off at its length limit")
+    usage = getattr(completion, "usage", None)
+    return Answer(
+        text=choice.message.content or "",
+        model=getattr(completion, "model", None) or model_id,
+        prompt_tokens=getattr(usage, "prompt_tokens", None),
+        completion_tokens=getattr(usage, "completion_tokens", None),
+    )

@@ -1,0 +1,45 @@
+"""OpenAI's own models, through the ``openai`` SDK."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.utils.translation import gettext_noop as _
+from pydantic import Field
+
+from personas.providers._openai_wire import OpenAIWireConfig, OpenAIWireProvider, Structured
+
+__all__ = ["OpenAIConfig", "OpenAIProvider"]
+
+
+class OpenAIConfig(OpenAIWireConfig):
+    """How OpenAI is asked."""
+
+    structured: Structured = Field(
+        default="json_schema",
+        title=_("Structured answers"),
+        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
+    )
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_completion_tokens",
+        title=_("Name of the length limit"),
+        description=_("Newer reasoning models want max_completion_tokens."),
+    )
+    reasoning_effort: Literal["default", "none", "minimal", "low", "medium", "high"] = Field(
+        default="default",
+        title=_("Reasoning effort"),
+        description=_("Less effort answers sooner. Older models know none and want «default»."),
+    )
+
+
+class OpenAIProvider(OpenAIWireProvider):
+    """OpenAI at its own endpoint."""
+
+    key = "openai"
+    label = _("OpenAI")
+    Config = OpenAIConfig
+    default_endpoint = "https://api.openai.com/v1"
+
+    def _extra(self) -> dict[str, Any]:
+        effort = self.config.reasoning_effort
+        return {} if effort == "default" else {"reasoning_effort": effort}
