@@ -25,6 +25,7 @@ _GROUPS: tuple[tuple[Any, str, tuple[tuple[str, str], ...]], ...] = (
         "conversations",
         (
             ("robots.message", "chat"),
+            ("robots.openquestion", "contact_support"),
             ("robots.conversation", "forum"),
             ("robots.room", "groups"),
             ("robots.command", "send"),
@@ -82,6 +83,7 @@ _GROUPS: tuple[tuple[Any, str, tuple[tuple[str, str], ...]], ...] = (
             ("accounts.user", "person"),
             ("accounts.apikey", "key"),
             ("accounts.auditentry", "policy"),
+            ("robots.callbackgap", "cloud_off"),
             ("robots.deadletter", "report"),
             ("robots.inboxentry", "inbox"),
             ("events.eventbatch", "bolt"),

@@ -15,10 +15,12 @@ from monitoring.api.base import PrivateSerializer, ScopedReadView
 from monitoring.lines import LineState, state_filter, state_of
 from robots.models import Command, CommandState, Direction, Message, Reason
 from robots.models.commands import command_status
+from robots.questions import open_questions
 from worktool_ai.accounts.permissions import Ability, may
+from worktool_ai.accounts.scopes import scope_of
 from worktool_ai.lib.api import ApiError, detail
 
-__all__ = ["MessageFilter", "MessageSerializer", "MessageViewSet"]
+__all__ = ["MessageFilter", "MessageSerializer", "MessageViewSet", "OpenQuestionViewSet"]
 
 MAX_IDS = 50
 
@@ -165,3 +167,11 @@ class MessageViewSet(ScopedReadView[Message]):
     queryset = Message.objects.select_related("robot__group", "room", "conversation", "command__room")
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
+
+
+class OpenQuestionViewSet(MessageViewSet):
+    """Customers' lines that nobody has answered and the robot may not answer any more, newest first."""
+
+    def get_queryset(self) -> QuerySet[Message]:
+        related = ("robot__group", "room", "conversation", "command__room")
+        return scope_of(self.request.user).filter(open_questions().select_related(*related), self.scope_path)

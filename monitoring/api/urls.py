@@ -9,7 +9,7 @@ from monitoring.api.alerts import AlertViewSet
 from monitoring.api.catalogue import MeView, NodeTypesView, RobotViewSet, RoomViewSet
 from monitoring.api.commands import CommandViewSet
 from monitoring.api.conversations import ConversationViewSet
-from monitoring.api.messages import MessageViewSet
+from monitoring.api.messages import MessageViewSet, OpenQuestionViewSet
 from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
 
@@ -18,6 +18,7 @@ app_name = "api"
 router = SimpleRouter()
 router.register("conversations", ConversationViewSet, basename="conversation")
 router.register("messages", MessageViewSet, basename="message")
+router.register("open-questions", OpenQuestionViewSet, basename="open-question")
 router.register("commands", CommandViewSet, basename="command")
 router.register("runs", RunViewSet, basename="run")
 router.register("robots", RobotViewSet, basename="robot")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from robots.admin import commands, inbound, lines, robots
+from robots.admin import commands, inbound, lines, recovery, robots
 
-__all__ = ["commands", "inbound", "lines", "robots"]
+__all__ = ["commands", "inbound", "lines", "recovery", "robots"]

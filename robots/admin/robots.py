@@ -33,6 +33,7 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             *("slug", "name", "aliases", "group", "robot_type", "persona", "mode", "is_active"),
             *("robot_id", "robot_key", "staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
+            *("watch_from", "watch_until"),
         )
 
     def clean_robot_id(self) -> str:
@@ -43,6 +44,12 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
         if robot_id and known.exists():
             raise ValidationError(_("Another robot here has this id."), code="unique")
         return robot_id
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if (values.get("watch_from") is None) != (values.get("watch_until") is None):
+            raise ValidationError({"watch_until": _("Give both times, or neither.")})
+        return values
 
 
 @admin.register(Robot)
@@ -73,7 +80,12 @@ class RobotAdmin(AuditedModelAdmin):
         ),
         (
             _("Manners"),
-            {"fields": ("staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s")},
+            {
+                "fields": (
+                    *("staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
+                    ("watch_from", "watch_until"),
+                )
+            },
         ),
     )
 

@@ -85,6 +85,8 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "robots.room": (_VIEW, _VIEW, _VIEW, _NONE),
     "robots.conversation": ("vc", "vc", "vc", _NONE),
     "robots.message": (_VIEW, _VIEW, _VIEW, _NONE),
+    "robots.openquestion": ("vc", "vc", "vc", _NONE),
+    "robots.callbackgap": ("va", "va", _VIEW, _NONE),
     "robots.command": ("vc", "vc", "vc", _NONE),
     "robots.commandresult": (_VIEW, _VIEW, _VIEW, _NONE),
     "robots.fingerprint": (_VIEW, _VIEW, _NONE, _NONE),
