@@ -6,20 +6,19 @@ The platform posts a result once and never again; several commands of one reques
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Q
-
+from robots import result_rows
 from robots.content import ContentKey, content_key
 from robots.error_codes import describe
 from robots.inbound.parse import ParsedResult
-from robots.models import Command, CommandResult, CommandState
+from robots.models import CommandState
+from robots.result_rows import OrphanRow, SentCommand
 from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
 
@@ -29,6 +28,9 @@ __all__ = ["adopt", "adopt_strays", "outcome_of", "record"]
 STRAY_AGE = timedelta(minutes=10)
 #: A result ends commands in these: that a command was executed is better evidence than that it was to be cancelled.
 AWAITED = (CommandState.ACCEPTED, CommandState.WITHDRAWN_UNCONFIRMED)
+
+
+_Row = TypeVar("_Row", ParsedResult, OrphanRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class _Result:
     success_list: Sequence[str]
     fail_list: Sequence[str]
 
-    def ending(self, command: Command) -> Change:
+    def ending(self, command: SentCommand) -> Change:
         return Change(
-            id=command.pk,
+            id=command.id,
             was=AWAITED,
             state=outcome_of(self.error_code, self.success_list, self.fail_list),
             error_code=self.error_code,
@@ -53,28 +55,30 @@ class _Result:
         )
 
 
-def record(results: Sequence[ParsedResult]) -> None:
-    """Store results and end their commands, in the caller's transaction. Unmatched ones are kept as orphans."""
-    seen = [_from_callback(result) for result in results]
-    commands = _match(seen)
-    rows = [_stored(result, match.command) for result, match in zip(results, commands, strict=True)]
-    CommandResult.objects.bulk_create(rows, ignore_conflicts=True)  # a callback that is delivered again
-    apply([one.ending(match.command) for one, match in zip(seen, commands, strict=True) if match.ends_it])
+def record(results: Sequence[ParsedResult]) -> int:
+    """Store results and end their commands, in the caller's transaction; returns how many were not known before.
+
+    Unmatched ones are kept as orphans; a callback that is delivered again changes nothing.
+    """
+    once = list({result.id: result for result in results}.values())
+    matched = [
+        (result, seen, match) for result, (seen, match) in zip(once, _matched(_from_callback, once), strict=True)
+    ]
+    new = result_rows.insert_results([(result, match.command_id) for result, _seen, match in matched])
+    _end((seen, match) for result, seen, match in matched if result.id in new)
+    return len(new)
 
 
 def adopt(accepted: Iterable[Changed]) -> None:
     """End commands that have just been accepted and whose results were here first."""
     ids = {command.platform_id for command in accepted if command.platform_id}
     if ids:
-        _adopt(CommandResult.objects.filter(Q(platform_id__in=ids) | Q(inner_id__in=ids), command=None))
+        _adopt(result_rows.orphans_of(ids))
 
 
 def adopt_strays() -> None:
     """End commands whose answer and result were committed in the same instant, neither seeing the other."""
-    since = clock.now() - STRAY_AGE
-    waiting = Command.objects.filter(state=CommandState.ACCEPTED, accepted_at__gt=since).exclude(platform_id="")
-    orphans = CommandResult.objects.filter(command=None, received_at__gt=since)
-    _adopt(orphans.filter(platform_id__in=waiting.values("platform_id")))
+    _adopt(result_rows.strays(clock.now() - STRAY_AGE))
 
 
 def outcome_of(error_code: int, success_list: Sequence[str], fail_list: Sequence[str]) -> CommandState:
@@ -87,16 +91,17 @@ def outcome_of(error_code: int, success_list: Sequence[str], fail_list: Sequence
     return CommandState.DONE if describe(error_code).counts_as_done else CommandState.FAILED
 
 
-def _adopt(orphans: Any) -> None:
-    rows = list(orphans.order_by("received_at", "id"))
-    if not rows:
+def _adopt(orphans: Sequence[OrphanRow]) -> None:
+    if not orphans:
         return
-    seen = [_from_row(row) for row in rows]
-    matches = _match(seen)
-    for row, match in zip(rows, matches, strict=True):
-        row.command = match.command
-    CommandResult.objects.bulk_update([row for row in rows if row.command], ["command"])
-    apply([one.ending(match.command) for one, match in zip(seen, matches, strict=True) if match.ends_it])
+    matched = _matched(_from_row, orphans)
+    found = zip(orphans, matched, strict=True)
+    result_rows.link({row.id: match.command.id for row, (_seen, match) in found if match.command})
+    _end(matched)
+
+
+def _end(matched: Iterable[tuple[_Result, _Match]]) -> None:
+    apply([seen.ending(match.command) for seen, match in matched if match.command and match.ends_it])
 
 
 # -- whose result is it? -----------------------------------------------------------------------------------------------
@@ -106,40 +111,49 @@ def _adopt(orphans: Any) -> None:
 class _Match:
     """``ends_it`` is false for an orphan and for a repeated result: both are stored, neither changes anything."""
 
-    command: Any = None
+    command: SentCommand | None = None
     ends_it: bool = False
+
+    @property
+    def command_id(self) -> UUID | None:
+        return self.command.id if self.command else None
 
 
 class _Candidates:
     """The commands under one platform id, and which of them have got their result."""
 
     def __init__(self) -> None:
-        self.commands: list[Command] = []
+        self.commands: list[SentCommand] = []
         self._ended: set[UUID] = set()
 
     def take(self, key: ContentKey | None) -> _Match:
-        alike = [command for command in self.commands if key is not None and content_key(command.payload) == key]
-        # A careless rawMsg must not lose the result: without an equal command the order decides.
-        pool = alike or self.commands
+        pool = self._alike(key)
         for command in pool:
-            if command.state in AWAITED and command.pk not in self._ended:
-                self._ended.add(command.pk)
+            if command.state in AWAITED and command.id not in self._ended:
+                self._ended.add(command.id)
                 return _Match(command, ends_it=True)
         return _Match(pool[0])
 
+    def _alike(self, key: ContentKey | None) -> list[SentCommand]:
+        """A careless rawMsg must not lose the result: without an equal command the order decides."""
+        if len(self.commands) == 1:
+            return self.commands
+        return [command for command in self.commands if key is not None and command.key == key] or self.commands
 
-def _match(results: Sequence[_Result]) -> list[_Match]:
+
+def _matched(read: Callable[[_Row], _Result], rows: Sequence[_Row]) -> list[tuple[_Result, _Match]]:
+    """Return what each row says, and whose result it is."""
+    results = [read(row) for row in rows]
     by_id = _candidates(results)
     nameless = _nameless(results, by_id)
-    return [_take(result, by_id, nameless) for result in results]
+    return [(result, _take(result, by_id, nameless)) for result in results]
 
 
 def _candidates(results: Sequence[_Result]) -> Mapping[tuple[UUID, str], _Candidates]:
     ids = {id_ for result in results for id_ in result.ids}
     found: defaultdict[tuple[UUID, str], _Candidates] = defaultdict(_Candidates)
-    if ids:
-        for command in Command.objects.filter(platform_id__in=ids).order_by("seq"):
-            found[command.robot_id, command.platform_id].commands.append(command)
+    for command in result_rows.sent_as(ids) if ids else ():
+        found[command.robot_id, command.platform_id].commands.append(command)
     return dict(found)
 
 
@@ -149,9 +163,8 @@ def _nameless(
     """Return commands that the platform accepted without giving an id, by content, for results that match no id."""
     robots = {r.robot_id for r in results if not any((r.robot_id, id_) in by_id for id_ in r.ids)}
     found: defaultdict[tuple[UUID, ContentKey | None], _Candidates] = defaultdict(_Candidates)
-    waiting = Command.objects.filter(state=CommandState.ACCEPTED, accepted_at__isnull=False, platform_id="")
-    for command in waiting.filter(robot__in=robots).order_by("seq") if robots else ():
-        found[command.robot_id, content_key(command.payload)].commands.append(command)
+    for command in result_rows.nameless(robots) if robots else ():
+        found[command.robot_id, command.key].commands.append(command)
     return dict(found)
 
 
@@ -183,11 +196,11 @@ def _from_callback(result: ParsedResult) -> _Result:
     )
 
 
-def _from_row(row: CommandResult) -> _Result:
+def _from_row(row: OrphanRow) -> _Result:
     return _Result(
         robot_id=row.robot_id,
         ids=_ids(row.platform_id, row.inner_id),
-        key=content_key(_raw_message(row.raw)),
+        key=content_key(row.raw_message),
         error_code=row.error_code,
         error_reason=row.error_reason,
         success_list=row.success_list,
@@ -198,30 +211,3 @@ def _from_row(row: CommandResult) -> _Result:
 def _ids(*ids: str) -> tuple[str, ...]:
     """Outer id first, the inner one as a fallback."""
     return tuple(dict.fromkeys(id_ for id_ in ids if id_))
-
-
-def _raw_message(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        message = json.loads(raw.get("rawMsg") or "")
-    except (TypeError, ValueError):
-        return {}
-    return message if isinstance(message, dict) else {}
-
-
-def _stored(result: ParsedResult, command: Command | None) -> CommandResult:
-    return CommandResult(
-        id=result.id,
-        robot_id=result.robot_id,
-        command=command,
-        platform_id=result.platform_id,
-        inner_id=result.inner_id,
-        kind=result.kind,
-        error_code=result.error_code,
-        error_reason=result.error_reason[:500],
-        success_list=list(result.success_list),
-        fail_list=list(result.fail_list),
-        run_time=result.run_time,
-        time_cost=result.time_cost,
-        raw=result.raw,
-        received_at=result.received_at,
-    )

@@ -29,7 +29,7 @@ from robots.inbound.parse import (
     parse_result,
 )
 from robots.inbound.rows import Place, PlaceKey, place_key
-from robots.models import CommandResult, GroupQrCode, OnlineChange, Reason, Robot
+from robots.models import GroupQrCode, OnlineChange, Reason, Robot
 from robots.models.inbound import CallbackKind
 from robots.stream import Callback
 from worktool_ai.events.services import insert as insert_events
@@ -94,7 +94,7 @@ def store_batch(callbacks: Sequence[Callback]) -> StoredBatch:
         else:
             presence.append(parse_presence(callback, kind == CallbackKind.ONLINE))
     batch = store_lines(messages)
-    batch.results = _store_results(found)
+    batch.results = results.record(found) if found else 0
     _store_qr_codes(codes)
     _store_presence(presence)
     _note_heard([callback for callback in callbacks if callback.kind != CallbackKind.BACKFILL])
@@ -212,16 +212,6 @@ def _event(line: ParsedMessage, place: Place) -> Event:
 
 
 # -- results, QR codes, presence: rare, so through the models ----------------------------------------------------------
-
-
-def _store_results(found: Sequence[ParsedResult]) -> int:
-    if not found:
-        return 0
-    known = set(CommandResult.objects.filter(pk__in=[one.id for one in found]).values_list("pk", flat=True))
-    new = list({one.id: one for one in found if one.id not in known}.values())
-    if new:
-        results.record(new)
-    return len(new)
 
 
 def _store_qr_codes(codes: Sequence[ParsedQrCode]) -> None:

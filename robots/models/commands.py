@@ -206,6 +206,12 @@ class CommandResult(models.Model):
         indexes = [
             # orphans by the id that a command has just been given
             models.Index(fields=["platform_id"], condition=models.Q(command__isnull=True), name="robots_result_orphan"),
+            # ... or by the one inside rawMsg
+            models.Index(
+                fields=["inner_id"],
+                condition=models.Q(command__isnull=True) & ~models.Q(inner_id=""),
+                name="robots_result_orphan_inner",
+            ),
         ]
 
     def __str__(self) -> str:
