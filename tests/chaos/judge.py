@@ -70,9 +70,8 @@ class Send:
 
     @property
     def is_held(self) -> bool:
-        """Whether the platform has it and its result has not come back to us."""
-        accepted = self.message_id is not None and not self.results
-        return accepted or (self.status is None and self.message_id is None)
+        """Whether the platform has it and we have not yet got its answer, or not its result."""
+        return self.status is None or (self.message_id is not None and not self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +212,15 @@ def _overtaken_answers(said: Sequence[Said], by_marker: Mapping[str, Sequence[Se
 
 
 def _overtaken(lines: Sequence[Said], by_marker: Mapping[str, Sequence[Send]]) -> list[Finding]:
-    found, latest, last = [], 0.0, None
-    for line in lines:
+    found: list[Finding] = []
+    earliest, overtaker = float("inf"), ""
+    for line in reversed(lines):
         answered = _executions(by_marker[line.marker])[0]
-        if last is not None and answered < latest:
-            found.append(Finding(last, f"answered {_clocks([latest])}, after {line.marker} ({_clocks([answered])})"))
-        if answered >= latest:
-            latest, last = answered, line
-    return found
+        if answered > earliest:
+            found.append(Finding(line, f"answered {_clocks([answered])}, after {overtaker} ({_clocks([earliest])})"))
+        else:
+            earliest, overtaker = answered, line.marker
+    return found[::-1]
 
 
 def _overtaken_commands(said: Sequence[Said], sends: Sequence[Send]) -> list[Finding]:

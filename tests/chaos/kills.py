@@ -22,6 +22,8 @@ GIVE_UP_S = 60.0
 #: An aimed line is at the platform by then, or the kill comes without it.
 AIM_S = 12.0
 PRESENT_S = 20.0
+#: A call that came to the platform longer ago has ended, one way or the other.
+HELD_S = 10.0
 #: Whose death between a command's row and its result leaves something to find out.
 MATTERS = frozenset({"web", "consumer", "worker", "redis", "postgres", EVERYTHING})
 
@@ -58,9 +60,9 @@ class Executioner:
             self._await_hold(kill)
         before = self.sends()
         at = time.time()
-        since = self._strike(kill)
-        recovery = self._await_recovery(since, killed_at=at)
-        is_between = kill.role in MATTERS and any(send.is_held and send.at > at - GIVE_UP_S for send in before)
+        is_between = kill.role in MATTERS and any(send.is_held and send.at > at - HELD_S for send in before)
+        killed_at, since = self._strike(kill)
+        recovery = self._await_recovery(since, killed_at=killed_at)
         struck = Struck(kill, at, recovery, is_between)
         self.struck.append(struck)
         note = ", a command between row and result" if is_between else ""
@@ -84,20 +86,20 @@ class Executioner:
 
     # -- striking ------------------------------------------------------------------------------------------------------
 
-    def _strike(self, kill: Kill) -> float:
-        """Kill or stop; returns the moment from which recovery counts."""
+    def _strike(self, kill: Kill) -> tuple[float, float]:
+        """Kill or stop; returns when that was done, and the moment from which recovery counts."""
         if kill.role == EVERYTHING:
             return self._strike_everything()
         victims = self._victims(kill)
-        began = time.time()
-        if kill.stop_s:
-            self._stop(kill.role, victims)
-            time.sleep(kill.stop_s)
-            self.release()
-        else:
+        if not kill.stop_s:
             for victim in victims:
                 signal_process(victim, signal.SIGKILL)
-        return began
+            return time.time(), time.time()
+        self._stop(kill.role, victims)
+        done = time.time()
+        time.sleep(kill.stop_s)
+        self.release()
+        return done, done
 
     def _victims(self, kill: Kill) -> list[Identity]:
         deadline = time.monotonic() + PRESENT_S
@@ -123,13 +125,14 @@ class Executioner:
         while self._stopped:
             signal_process(self._stopped.pop(), signal.SIGCONT)
 
-    def _strike_everything(self) -> float:
+    def _strike_everything(self) -> tuple[float, float]:
         for identity in self.stack.everybody():
             signal_process(identity, signal.SIGKILL)
         self.stack.process.wait()
+        done = time.time()
         time.sleep(DOWN_S)
         self.stack.start()
-        return time.time()
+        return done, time.time()
 
     def _await_recovery(self, since: float, *, killed_at: float) -> float:
         deadline = time.monotonic() + GIVE_UP_S

@@ -88,7 +88,9 @@ class _Round:
             self.executioner.carry_out(kill)
         talking.join()
         self.talk.finish()
-        self.say(f"{len(self.talk.said())} lines said, {len(self.plan.kills)} kills made")
+        said = self.talk.said()
+        missed = sum(1 for line in said if not line.delivered)
+        self.say(f"{len(said)} lines said, {missed} of them to a door that did not take them; all kills made")
 
     def _expected_s(self) -> float:
         return KILL_S * (len(self.plan.kills) - len(self.executioner.struck))
@@ -106,7 +108,8 @@ class _Round:
             if _all_answered(said, sends) or time.monotonic() - newest[1] > QUIET_S:
                 break
             time.sleep(DRAIN_POLL_S)
-        self.say(f"answers came in for {time.monotonic() - began:.0f} s more")
+        left = self.stack.platform.control("GET", "faults")["faults"]
+        self.say(f"answers came in for {time.monotonic() - began:.0f} s more; {len(left)} faults met nobody")
 
     def _settle(self, deadline: float) -> int:
         """Wait until the books are straight; returns how often they are not."""
