@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -15,9 +16,13 @@ from unfold.contrib.filters.admin import DropdownFilter
 from robots import services
 from robots.admin.common import IdSearchMixin, RangeDateTimeFilter, RelatedDropdownFilter, person
 from robots.door.raw_bodies import masked
+from robots.letters import forecasts
 from robots.models import DeadLetter, InboxEntry
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
+
+#: Letters that are shown, and handled again, at once.
+MOST = 200
 
 
 class RedrivenFilter(DropdownFilter):  # type: ignore[misc]
@@ -59,8 +64,24 @@ class DeadLetterAdmin(IdSearchMixin, ReadOnlyModelAdmin):
         return format_html('<pre style="white-space: pre-wrap">{}</pre>', masked(bytes(letter.body)))
 
     @admin.action(description=_("Handle again"), permissions=["redrive"])
-    def redrive(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
-        """Hand the chosen letters to the consumer once more."""
+    def redrive(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
+        """Say first what will happen to each; once confirmed, hand the letters to the consumer once more."""
+        if "confirmed" not in request.POST:
+            return self._preview(request, letters)
+        self._hand_over(request, letters)
+        return None
+
+    def _preview(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse:
+        found = forecasts(letters.order_by("received_at")[:MOST])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Handle again"),
+            "forecasts": found,
+            "changing": sum(forecast.changes_something for forecast in found),
+        }
+        return TemplateResponse(request, "admin/robots/redrive.html", context)
+
+    def _hand_over(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         outcomes = [services.redrive(letter.pk, person(request), request) for letter in letters]
         if handed := sum(outcomes):
             self.message_user(request, _("%(count)d callbacks are handled again now.") % {"count": handed})

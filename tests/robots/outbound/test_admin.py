@@ -214,7 +214,12 @@ def test_a_dead_letter_is_handled_again(owner: Client, robot: Robot) -> None:
     assert "读不懂" in page(owner, "robots_deadletter_changelist", redriven="no")
     assert "坏了" in page(owner, "robots_deadletter_change", letter.pk)
     chosen = {"action": "redrive", "_selected_action": [str(letter.pk), str(orphan.pk), str(unreadable.pk)]}
-    done = owner.post(reverse("admin:robots_deadletter_changelist"), chosen, follow=True)
+    listing = reverse("admin:robots_deadletter_changelist")
+    preview = owner.post(listing, chosen).content.decode()
+    assert not InboxEntry.objects.exists()
+    for told in ("may be answered", "Its robot is gone", "cannot be read", "Handle 2 again"):
+        assert told in preview
+    done = owner.post(listing, {**chosen, "confirmed": "yes"}, follow=True)
     assert "1 belong to no robot" in done.content.decode()
     entry = InboxEntry.objects.get(pk=letter.pk)
     assert (bytes(entry.body), entry.received_at) == (bytes(letter.body), letter.received_at)
