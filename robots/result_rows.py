@@ -155,7 +155,7 @@ def _rows(statement: str, parameters: Any) -> list[Any]:
 
 def _orphan(row: Sequence[Any]) -> OrphanRow:
     *plain, succeeded, failed, message = row
-    return OrphanRow(*plain, _document(succeeded), _document(failed), _message(message))
+    return OrphanRow(*[*plain, _document(succeeded), _document(failed), _message(message)])
 
 
 def _document(value: Any) -> Any:

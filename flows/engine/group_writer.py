@@ -1,6 +1,7 @@
-"""One writer per process: walks that want to commit within a few milliseconds share one transaction.
+"""One writer per process: walks that want to commit at about the same time share one transaction.
 
 The first to come leads: it waits the window, takes everything handed in meanwhile, writes it and tells the others.
+While it writes the next ones gather, and the first of them leads then: the more there is to do, the larger the groups.
 Works the same in greenlets and in threads; alone in the process nobody waits.
 """
 
@@ -29,10 +30,13 @@ MAX_GROUP = 200
 _ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
+    """``turn`` comes when it is written, or when it is to lead (``leads``)."""
+
     progress: Progress
-    done: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Event = field(default_factory=threading.Event)
+    leads: bool = False
     held: dict[UUID, int] | None = None
     error: Exception | None = None
 
@@ -43,6 +47,7 @@ class GroupWriter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[_Entry] = []
+        self._is_led = False
         self.walking = 0
 
     def commit(self, progress: Progress) -> int | None:
@@ -50,23 +55,50 @@ class GroupWriter:
         entry = _Entry(progress)
         with self._lock:
             self._waiting.append(entry)
-            leads = len(self._waiting) == 1
-        if leads:
+            entry.leads, self._is_led = not self._is_led, True
+        try:
+            self._await_turn(entry)
+        except BaseException:  # its greenlet was killed: nobody must wait for it to lead
+            self._abandon(entry)
+            raise
+        if entry.leads:
             self._lead()
-        else:
-            entry.done.wait()
         if entry.error is not None:
             raise entry.error
         assert entry.held is not None
         return entry.held.get(progress.claim.conversation_id)
 
-    def _lead(self) -> None:
-        if self.walking > 1:
+    def _await_turn(self, entry: _Entry) -> None:
+        if not entry.leads:
+            entry.turn.wait()
+        elif self.walking > 1:
             time.sleep(WINDOW_S)
+
+    def _abandon(self, entry: _Entry) -> None:
         with self._lock:
-            group, self._waiting = self._waiting, []
-        for start in range(0, len(group), MAX_GROUP):
-            self._write(group[start : start + MAX_GROUP])
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+        if entry.leads:
+            self._hand_over()
+
+    def _lead(self) -> None:
+        """Write what waits, the leader's own first, and hand over to the next one who waits."""
+        with self._lock:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+        try:
+            self._write(group)
+        finally:
+            self._hand_over()
+        if any(entry.held and entry.progress.commands for entry in group):
+            ring_outbox()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            successor = self._waiting[0] if self._waiting else None
+            self._is_led = successor is not None
+        if successor:
+            successor.leads = True
+            successor.turn.set()
 
     def _write(self, group: list[_Entry]) -> None:
         try:
@@ -79,9 +111,7 @@ class GroupWriter:
             return
         for entry in group:
             entry.held = held
-            entry.done.set()
-        if any(entry.progress.commands for entry in group):
-            ring_outbox()
+            entry.turn.set()
 
     def _write_singly(self, group: list[_Entry], error: Exception) -> None:
         """One member's bad data must not take the others with it."""
@@ -93,7 +123,7 @@ class GroupWriter:
                     entry.held = store.write([entry.progress])
                 except Exception as own:
                     entry.error = own
-            entry.done.set()
+            entry.turn.set()
 
 
 def _blames_data(error: Exception) -> bool:
@@ -104,7 +134,7 @@ def _fail(group: list[_Entry], error: Exception) -> None:
     """Leave each walk to its lease."""
     for entry in group:
         entry.error = error
-        entry.done.set()
+        entry.turn.set()
 
 
 def _store(group: list[Progress]) -> dict[UUID, int]:
