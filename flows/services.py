@@ -9,9 +9,11 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max
 
+from flows import merging
 from flows.context import StandardContext
-from flows.engine import knowledge
+from flows.engine import knowledge, leases
 from flows.graph import GraphError, compile_graph, validate
+from flows.merging import PlannedRun
 from flows.models import Flow, FlowVersion
 from robots import hotpath as robot_rows
 from robots.caches import RobotSnapshot, robots_by_id
@@ -21,18 +23,17 @@ from robots.names import normal_name
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import User
 from worktool_ai.lib.clock import now
-from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.json_rows import encode
 
 __all__ = ["activate", "input_of", "publish", "start_runs"]
 
 _RUNS = """
 INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges, recoveries,
-                       error, created_at)
-SELECT id, conversation_id, message_id, %(version)s, 'queued', '', '', input, '{}', 0, '', %(now)s
+                       error, created_at, flush_at)
+SELECT id, conversation_id, message_id, %(version)s, 'queued', '', '', input, '{}', 0, '', %(now)s, flush_at
   FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb)
-                  AS (id uuid, conversation_id uuid, message_id uuid, input jsonb))
-       WITH ORDINALITY AS row(id, conversation_id, message_id, input, position)
+                  AS (id uuid, conversation_id uuid, message_id uuid, input jsonb, flush_at timestamptz))
+       WITH ORDINALITY AS row(id, conversation_id, message_id, input, flush_at, position)
  ORDER BY position
 """
 
@@ -44,10 +45,18 @@ ON CONFLICT (conversation_id) DO UPDATE
    SET queued = lease.queued + excluded.queued, due_at = coalesce(lease.due_at, excluded.due_at)
 """
 
+#: Makes and locks leases in one order, so that no run changes under who holds them.
+_LOCK_LEASES = """
+INSERT INTO flows_conversationlease AS lease (conversation_id, queued, epoch, holder)
+SELECT DISTINCT conversation_id, 0, 0, '' FROM unnest(%s::uuid[]) AS t(conversation_id) ORDER BY conversation_id
+ON CONFLICT (conversation_id) DO UPDATE SET queued = lease.queued
+"""
+
 
 def start_runs(lines: Sequence[StoredLine]) -> int:
     """Queue a run for each stored line, in order, in the caller's transaction; returns how many conversations are due.
 
+    Lines of a robot with a merging window may share a run (:mod:`flows.merging`).
     While no flow is published the lines are settled as ``flow_silent``: silence has its reason.
     """
     if not lines:
@@ -59,25 +68,33 @@ def start_runs(lines: Sequence[StoredLine]) -> int:
             return 0
         robots = {line.robot_id: knowledge.robot_of(line.robot_id) for line in lines}
         names = _robot_names(robots_by_id())
-        rows = [_run_row(line, robots[line.robot_id], names) for line in lines]
-        cursor.execute(_RUNS, {"version": version, "now": now(), "rows": encode(rows)})
+        found = [(input_of(line, robots[line.robot_id], names), robots[line.robot_id]) for line in lines]
+        if any(robot.merge_window_s for robot in robots.values()):
+            return _queue_merged(cursor, version, found)
+        _queue(cursor, version, merging.plan(found, {}, now()))
         conversations = [line.conversation_id for line in lines]
         cursor.execute(_LEASES, {"now": now(), "conversations": conversations})
     return len(set(conversations))
 
 
+def _queue(cursor: Any, version: UUID, runs: Sequence[PlannedRun]) -> None:
+    rows = [run.row() for run in runs if run.is_new]
+    cursor.execute(_RUNS, {"version": version, "now": now(), "rows": encode(rows)})
+
+
+def _queue_merged(cursor: Any, version: UUID, found: Sequence[tuple[StandardContext, RobotSnapshot]]) -> int:
+    """Lock the leases first, as workers do: no run is taken up while a line joins it."""
+    moment, conversations = now(), list({UUID(context.session_id) for context, _robot in found})
+    cursor.execute(_LOCK_LEASES, [conversations])
+    runs = merging.plan(found, merging.joinable(cursor, conversations), moment)
+    _queue(cursor, version, runs)
+    merging.write_joined(cursor, runs)
+    leases.recount(cursor, conversations, moment)
+    return len({run.conversation_id for run in runs if run.flush_at is None or run.flush_at <= moment})
+
+
 def _unanswered(line: StoredLine) -> Settlement:
     return Settlement(message_id=line.message_id, reason="flow_silent", run_id=None)
-
-
-def _run_row(line: StoredLine, robot: RobotSnapshot, robot_names: frozenset[str]) -> dict[str, Any]:
-    context = input_of(line, robot, robot_names)
-    return {
-        "id": str(uuid7()),
-        "conversation_id": str(line.conversation_id),
-        "message_id": str(line.message_id),
-        "input": context.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
-    }
 
 
 def input_of(line: StoredLine, robot: RobotSnapshot, robot_names: frozenset[str]) -> StandardContext:

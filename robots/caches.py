@@ -36,6 +36,8 @@ class RobotSnapshot:
     line_fresh_s: int
     reply_fresh_s: int
     duplicate_window_s: int
+    merge_window_s: int
+    merge_limit_s: int
     is_active: bool
     robot_id: Secret
     robot_key: Secret
@@ -81,6 +83,8 @@ def _snapshot(robot: Robot) -> RobotSnapshot:
         line_fresh_s=robot.line_fresh_s,
         reply_fresh_s=robot.reply_fresh_s,
         duplicate_window_s=robot.duplicate_window_s,
+        merge_window_s=robot.merge_window_s,
+        merge_limit_s=robot.merge_limit_s,
         is_active=robot.is_active,
         robot_id=robot.robot_id,
         robot_key=robot.robot_key,

@@ -33,7 +33,7 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             *("slug", "name", "aliases", "group", "robot_type", "persona", "mode", "is_active"),
             *("robot_id", "robot_key", "staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
-            *("watch_from", "watch_until"),
+            *("merge_window_s", "merge_limit_s", "watch_from", "watch_until"),
         )
 
     def clean_robot_id(self) -> str:
@@ -83,6 +83,7 @@ class RobotAdmin(AuditedModelAdmin):
             {
                 "fields": (
                     *("staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
+                    ("merge_window_s", "merge_limit_s"),
                     ("watch_from", "watch_until"),
                 )
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -86,6 +87,21 @@ class Robot(models.Model):
     line_fresh_s = models.PositiveIntegerField(_("a line is fresh for (s)"), default=300)
     reply_fresh_s = models.PositiveIntegerField(_("a reply is fresh for (s)"), default=180)
     duplicate_window_s = models.PositiveIntegerField(_("duplicate window (s)"), default=10)
+    merge_window_s = models.PositiveSmallIntegerField(
+        _("merging window (s)"),
+        default=0,
+        validators=[MaxValueValidator(120)],
+        help_text=_(
+            "Lines that one person says within so many seconds, or while an answer is being written, get one answer"
+            " together. 0 answers each line on its own."
+        ),
+    )
+    merge_limit_s = models.PositiveSmallIntegerField(
+        _("merging limit (s)"),
+        default=30,
+        validators=[MaxValueValidator(600)],
+        help_text=_("So long after the first line the answer is begun at the latest, even if the person goes on."),
+    )
     watch_from = models.TimeField(
         _("expect lines from"),
         null=True,
