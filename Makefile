@@ -43,6 +43,10 @@ chaos: ## kills and faults under load, judged from outside: SEED, SEEDS, LINES, 
 	$(BOOTSTRAP) dev
 	@exec $(IN_VENV) -m tests.chaos
 
+accept: ## what is too long for the test suite; ROW runs one row
+	$(BOOTSTRAP) dev
+	@exec $(IN_VENV) -m tests.acceptance
+
 verify-clean: ## make run in a fresh clone on a bare machine; VERIFY_FLAGS=--test also runs its tests
 	@exec $(PYTHON) -m tests.acceptance.verify_clean $(VERIFY_FLAGS)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["EVERYTHING", "ROLES", "Kill", "Line", "Plan", "draw"]
+__all__ = ["EVERYTHING", "ROLES", "Kill", "Line", "Plan", "draw", "undisturbed"]
 
 ROLES = ("web", "consumer", "worker", "beat", "relay", "redis", "postgres")
 #: All processes at once, dead for :data:`DOWN_S`.
@@ -114,6 +114,12 @@ def draw(seed: int, lines: int, kills: int) -> Plan:
     drawn = _kills(dice, kills)
     aimed = sum(1 for kill in drawn if kill.aimed)
     return Plan(seed, tuple(_lines(dice, max(lines - aimed, 0))), tuple(drawn))
+
+
+def undisturbed(seed: int, lines: int) -> tuple[Line, ...]:
+    """Draw lines of the same people that no fault hits, to be said at an even pace."""
+    dice, people = random.Random(seed), _people()
+    return tuple(_line(dice, number, dice.choice(people), 1.0, ()) for number in range(lines))
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------
