@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, worker_init
 
 from worktool_ai.lib import watchdog
@@ -43,5 +44,7 @@ app.conf.beat_schedule = {
     "connect-pending": {"task": "robots.connect_pending", "schedule": 5.0, "options": {"expires": 5.0}},
     "deliveries-poll": {"task": "alerts.deliver_due", "schedule": 1.0, "options": {"expires": 1.0}},
     "retention": {"task": "retention.sweep", "schedule": 300.0, "options": {"expires": 300.0}},
+    # in UTC: ten past four at night in China
+    "consistency": {"task": "monitoring.check_consistency", "schedule": crontab(hour="20", minute="10")},
     "beat-heartbeat": {"task": "flows.heartbeat", "schedule": 2.0, "options": {"expires": 2.0}},
 }
