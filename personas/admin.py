@@ -56,12 +56,12 @@ class AIModelAdmin(RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, Au
 
     plugin_registry = registry
     plugin_kind_field = "provider"
-    list_display = ("name", "provider", "model_id", "is_active", "shown_health", "updated_at")
+    list_display = ("name", "provider", "model_id", "is_active", "shown_health", "note", "updated_at")
     list_filter = ("provider", "is_active")
-    search_fields = ("name", "model_id")
+    search_fields = ("name", "model_id", "note")
     formfield_overrides: ClassVar[Any] = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
-        (None, {"fields": ("name", "provider", "model_id", "model_type", "is_active")}),
+        (None, {"fields": ("name", "provider", "model_id", "model_type", "is_active", "note")}),
         (_("Access"), {"fields": ("api_endpoint", "api_key")}),
         (_("What it is used for"), {"fields": ("capabilities",)}),
         (_("Configuration"), {"fields": ("config",)}),

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pydantic
 
-from personas.providers import RETRYABLE, Answer, ChatRequest, Provider, ProviderError, registry
+from personas.providers import RETRYABLE, Answer, ChatMessage, ChatRequest, Provider, ProviderError, registry
 from personas.selection import ModelSnapshot
 from personas.types import AICallRecord, CallScope, TaskName
 from worktool_ai.lib import crypto, logs
@@ -187,5 +187,7 @@ def _chat(model: ModelSnapshot, request: ChatRequest) -> Answer:
         raise ProviderError("bad_answer", f"{type(error).__name__}: {error}") from error
 
 
-def _as_dict(message: Any) -> dict[str, str]:
-    return {"role": message.role, "content": message.content}
+def _as_dict(message: ChatMessage) -> dict[str, Any]:
+    """Pictures are counted, not kept."""
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    return {**said, "images": len(message.images)} if message.images else said

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from personas.providers import registry
 from templates_lib.models import TemplateCategory
 from worktool_ai.lib.crypto import EncryptedTextField
 from worktool_ai.lib.ids import uuid7
@@ -51,6 +53,7 @@ class AIModel(models.Model):
     api_endpoint = models.URLField(_("endpoint"), max_length=500, blank=True)
     api_key = EncryptedTextField(_("API key"), blank=True, default="", db_column="api_key_encrypted")
     config = models.JSONField(_("configuration"), default=dict, blank=True)
+    note = models.CharField(_("note"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
@@ -61,6 +64,15 @@ class AIModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what no model of the provider can do."""
+        if self.provider not in registry:
+            return
+        beyond = set(self.capabilities) - registry.get(self.provider).offers
+        if names := "、".join(str(capability.label) for capability in Capability if capability in beyond):
+            problem = _("Models of this provider cannot do this: %(names)s.") % {"names": names}
+            raise ValidationError({"capabilities": problem})
 
 
 class HealthStatus(models.TextChoices):
@@ -202,6 +214,7 @@ class AITask(models.TextChoices):
     REPLY = "reply", _("Reply")
     REPORT = "report", _("Report")
     HEALTH = "health", _("Health check")
+    PICTURE = "picture", _("Picture")
 
 
 class AICall(models.Model):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from personas import caches
 from personas.local.presets import PersonaPreset, load_intents, load_personas
 from personas.local.rules import Rule, load_rules
-from personas.models import AIModel, Capability, Intent, IntentRule, Persona, PersonaMapping
+from personas.model_presets import ModelPreset, load_models
+from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
 from personas.providers import registry
 from templates_lib.models import TemplateCategory
 from worktool_ai.accounts.seeding import plant
@@ -15,12 +16,8 @@ __all__ = ["LOCAL_MODEL_NAME", "seed"]
 LOCAL_MODEL_NAME = "本地模型"
 EXAMPLE_MODEL_NAME = "自定义模型（示例）"
 
-#: What rules and templates can do; pictures and voice they cannot.
-LOCAL_CAPABILITIES = [
-    capability.value
-    for capability in Capability
-    if capability not in (Capability.IMAGE_ANALYSIS, Capability.VOICE_PROCESSING)
-]
+#: In the order in which people read them.
+TEXT_CAPABILITIES = ["intent_recognition", "service_reply", "conversion", "report", "chat"]
 
 
 def seed() -> int:
@@ -72,7 +69,7 @@ def _seed_models() -> list[str]:
         name=LOCAL_MODEL_NAME,
         provider="local",
         model_type="rules",
-        capabilities=LOCAL_CAPABILITIES,
+        capabilities=TEXT_CAPABILITIES,
         is_active=True,
         config=registry.get("local").Config().dump(),
     )
@@ -80,12 +77,28 @@ def _seed_models() -> list[str]:
         name=EXAMPLE_MODEL_NAME,
         provider="custom",
         model_id="your-model",
-        capabilities=LOCAL_CAPABILITIES,
+        capabilities=TEXT_CAPABILITIES,
         is_active=False,
         api_endpoint="https://llm.example.com/v1",
         config=custom.Config().dump(),
     )
-    return plant({"model:local": local, "model:custom-example": example})
+    presets = {f"model:{preset.slug}": _preset_model(preset) for preset in load_models()}
+    return plant({"model:local": local, "model:custom-example": example, **presets})
+
+
+def _preset_model(preset: ModelPreset) -> AIModel:
+    """Inactive and without a key: whoever has one fills it in."""
+    plugin = registry.get(preset.provider)
+    return AIModel(
+        name=preset.full_name,
+        provider=preset.provider,
+        model_id=preset.model_id,
+        capabilities=[*TEXT_CAPABILITIES, "image_analysis"] if preset.sees else TEXT_CAPABILITIES,
+        is_active=False,
+        api_endpoint=plugin.default_endpoint,
+        config=plugin.Config(**preset.config).dump(),
+        note=preset.note,
+    )
 
 
 def _seed_personas() -> list[str]:

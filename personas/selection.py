@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from personas.providers import registry
-from personas.types import PersonaSnapshot, TaskName
+from personas.types import CallKind, PersonaSnapshot
 from worktool_ai.lib.crypto import Secret
 
 __all__ = [
@@ -42,6 +42,12 @@ BUILT_IN = PersonaSnapshot(
 #: Why a persona's own model is not asked; the local one answers instead.
 Unusable = Literal["no_model", "inactive", "unknown_provider", "not_capable", "no_key", "no_endpoint"]
 
+_CAPABILITY: dict[CallKind, str] = {
+    "intent": "intent_recognition",
+    "report": "report",
+    "picture": "image_analysis",
+    "audio": "voice_processing",
+}
 _REPLY_CAPABILITY = {
     "service": "service_reply",
     "tech_support": "service_reply",
@@ -109,13 +115,9 @@ def select_persona(cast: Cast, robot_persona_id: UUID | str | None, group: str, 
     return cast.persona(robot_persona_id, role_type)
 
 
-def required_capability(task: TaskName, role_type: str) -> str:
-    """Return what a model must be able to do for this task in the voice of this persona type."""
-    if task == "intent":
-        return "intent_recognition"
-    if task == "report":
-        return "report"
-    return _REPLY_CAPABILITY.get(role_type, "chat")
+def required_capability(kind: CallKind, role_type: str) -> str:
+    """Return what a model must be able to do for such a call in the voice of this persona type."""
+    return _CAPABILITY.get(kind) or _REPLY_CAPABILITY.get(role_type, "chat")
 
 
 def why_unusable(model: ModelSnapshot | None, capability: str | None = None) -> Unusable | None:
@@ -126,9 +128,9 @@ def why_unusable(model: ModelSnapshot | None, capability: str | None = None) -> 
         return "inactive"
     if model.provider not in registry:
         return "unknown_provider"
-    if capability is not None and capability not in model.capabilities:
-        return "not_capable"
     provider = registry.get(model.provider)
+    if capability is not None and capability not in model.capabilities & provider.offers:
+        return "not_capable"
     if provider.needs_key and not model.api_key:
         return "no_key"
     if provider.needs_endpoint and not model.endpoint:

@@ -16,7 +16,7 @@ from typing import Any
 from personas import caches, local_model, prompts
 from personas.chain import Chain, Question, RejectedAnswer
 from personas.checks import answer_problem
-from personas.providers import Answer, ChatMessage, ChatRequest, registry
+from personas.providers import Answer, ChatMessage, ChatRequest, Image, registry
 from personas.selection import Cast, ModelSnapshot, required_capability, why_unusable
 from personas.types import (
     UNCLEAR,
@@ -28,6 +28,8 @@ from personas.types import (
     HealthResult,
     IntentRecognitionResult,
     PersonaSnapshot,
+    PictureOptions,
+    PictureResult,
     ReportOptions,
     TaskName,
 )
@@ -76,6 +78,7 @@ class AIService:
             max_tokens=INTENT_MAX_TOKENS,
             timeout=context.deadline_s,
             as_json=True,
+            schema=prompts.intent_schema(cast),
         )
 
         def accept(answer: Answer) -> IntentRecognitionResult:
@@ -162,6 +165,23 @@ class AIService:
             if answer := chain.ask(model, question, _not_empty):
                 return GenerateReportResult(answer.text.strip(), model.provider, answer.model, chain.attempts)
         return local_model.report(chain, persona, data, options)
+
+    def describe_picture(self, image: Image, options: PictureOptions) -> PictureResult | None:
+        """Tell what is to be seen on a picture; None when no model could look: ask the customer for text then."""
+        cast = caches.cast()
+        persona = cast.persona(options.persona_id, options.persona_type)
+        model = _usable_model(cast, persona, "picture")
+        if model is None:
+            return None
+        request = ChatRequest(
+            messages=prompts.picture_messages(image, options.question),
+            temperature=INTENT_TEMPERATURE,
+            max_tokens=options.max_tokens,
+            timeout=options.deadline_s,
+        )
+        chain = Chain(self.scope, options.deadline_s)
+        answer = chain.ask(model, Question("picture", persona.id, request), _not_empty)
+        return PictureResult(answer.text.strip(), model.provider, answer.model) if answer else None
 
     def health_check(self, model: ModelSnapshot) -> HealthResult:
         """Ask one real question once, whether the model is active or not; never raises."""

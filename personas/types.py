@@ -16,20 +16,24 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from personas.providers import ChatMessage
+from personas.providers import ChatMessage, Image
 
 __all__ = [
     "UNCLEAR",
     "AICallRecord",
     "AIContext",
+    "CallKind",
     "CallScope",
     "ChatMessage",
     "GenerateOptions",
     "GenerateReplyResult",
     "GenerateReportResult",
     "HealthResult",
+    "Image",
     "IntentRecognitionResult",
     "PersonaSnapshot",
+    "PictureOptions",
+    "PictureResult",
     "ReplyKind",
     "ReportOptions",
 ]
@@ -37,7 +41,9 @@ __all__ = [
 #: The honest answer when nobody can tell what was meant.
 UNCLEAR = "unclear"
 
-TaskName = Literal["intent", "reply", "report", "health"]
+TaskName = Literal["intent", "reply", "report", "health", "picture"]
+#: What a model can be needed for. ``audio`` is never asked: the platform sends none.
+CallKind = TaskName | Literal["audio"]
 
 #: What a reply does: answers, asks what was meant, asks to type what was sent otherwise, or passes on to a
 #: colleague.
@@ -169,6 +175,26 @@ class GenerateReportResult(_Json):
     provider: str
     model: str = ""
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions(_Json):
+    """Whose model looks at a picture, and what for; ``question`` is ours, never a customer's words."""
+
+    persona_id: str | None = None
+    persona_type: str | None = None
+    question: str = ""
+    max_tokens: int = 500
+    deadline_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class PictureResult(_Json):
+    """What is to be seen on a picture, in a model's words. They repeat what a customer sent: data, as his text is."""
+
+    text: str
+    provider: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class AliyunQwenConfig(RemoteConfig):
     multimodal: bool = Field(
         default=False,
         title=_("Always by the multimodal service"),
-        description=_("Models that see pictures may want it for plain text too."),
+        description=_("Each model lives in one of two services; qwen3.8-max and models that see pictures in this one."),
     )
 
 
