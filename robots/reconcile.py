@@ -38,7 +38,11 @@ __all__ = ["TIMES", "Times", "ask_for_results", "give_up_calls", "look_for_unkno
 logger = get_logger(__name__)
 
 PAGE_SIZE = 100
-MAX_PAGES = 3
+#: A bound against a list without an end. A look ends where it reaches back far enough: at the platform's limit that is
+#: seven pages for the oldest call that is looked for.
+MAX_PAGES = 60
+#: Results asked for one by one in one pass, where the newest page does not hold them.
+MAX_SINGLY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +249,10 @@ def ask_for_results(times: Times = TIMES) -> None:
 def _ask(robot_id: UUID, commands: Sequence[Command]) -> None:
     robot = robots_by_id()[robot_id]
     rows = _of_these(_asked(lambda api: api.raw_msg_list(robot, size=PAGE_SIZE)), commands)
-    oldest = commands[0].platform_id
-    if not rows and oldest:
-        rows = _asked(lambda api: api.raw_msg_list(robot, message_id=oldest))
+    found = {row.message_id for row in rows}
+    missing = [id_ for id_ in dict.fromkeys(command.platform_id for command in commands) if id_ and id_ not in found]
+    for id_ in missing[:MAX_SINGLY]:
+        rows += _asked(methodcaller("raw_msg_list", robot, message_id=id_))
     if rows:
         with tx():
             results.record([_as_result(robot_id, row) for row in rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,10 @@ MAX_REASON = 500
 #: An answer in one of these was taken back; lines with one of these reasons were thought to be answered by it.
 TAKEN_BACK = (CommandState.WITHDRAWN, CommandState.WITHDRAWN_UNCONFIRMED)
 THOUGHT_ANSWERED = (Reason.ANSWERED, Reason.ASKED_BACK, Reason.SEND_UNKNOWN)
+#: Somebody was reached, after all.
+REACHED = (CommandState.DONE, CommandState.PARTIAL)
+#: No run has given up waiting for a younger command.
+SOON = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Changed:
     error_code: int | None
     error_reason: str
     resent_as: UUID | None
+    created_at: datetime
     person: str | None
     room_name: str | None
     stands_for: UUID | None
@@ -86,7 +91,8 @@ class Changed:
 CHANGED_ROWS = f"""
 SELECT changed.id, changed.robot_id, changed.conversation_id, changed.message_id, changed.run_id, changed.kind,
        changed.target, changed.text, changed.payload, changed.state, changed.attempts, changed.platform_id,
-       changed.error_code, changed.error_reason, changed.resent_as_id, conversation.sender_name,
+       changed.error_code, changed.error_reason, changed.resent_as_id, changed.created_at,
+       conversation.sender_name,
        CASE WHEN room.is_group THEN room.name END, earlier.id
 FROM changed
 LEFT JOIN {Conversation._meta.db_table} AS conversation ON conversation.id = changed.conversation_id
@@ -164,6 +170,15 @@ def announce(changed: Sequence[Changed]) -> None:
     # after the hook: leases are locked before lines, as the engine does
     taken_back = [Answer.of(command) for command in changed if command.state in TAKEN_BACK]
     answered.resettle(taken_back, THOUGHT_ANSWERED, Reason.WITHDRAWN)
+    answered.resettle([Answer.of(command) for command in _found_out(changed)], (Reason.SEND_UNKNOWN,), Reason.ANSWERED)
+
+
+def _found_out(changed: Iterable[Changed]) -> list[Changed]:
+    """Return those that have reached somebody so late that their runs may have stopped waiting."""
+    late = clock.now() - SOON
+    return [
+        command for command in changed if command.state in REACHED and (command.stands_for or command.created_at < late)
+    ]
 
 
 def _events(command: Changed, robot: RobotSnapshot | None) -> list[Event]:

@@ -12,10 +12,12 @@ from pytest_django.fixtures import Settings
 
 from robots import outbox, reconcile
 from robots.limiter import limiter
-from robots.models import Command, CommandResult, Message, Robot
+from robots.models import Command, CommandResult, Conversation, Message, Robot
 from robots.reconcile import Times
 from robots.simulator.testing import SimulatorClient
 from tests.robots.outbound.conftest import ROBOT_ID, Queue, ago, queue_command, state_of
+from tests.robots.outbound.test_withdrawal import answered_line
+from worktool_ai.lib.ids import uuid7
 
 #: The rule in fast motion; only the call's age is moved by the tests.
 TIMES = replace(Times(), look_spacing_s=0.001, result_every_s=0.001)
@@ -142,6 +144,18 @@ def test_a_list_that_lacks_what_we_know_proves_nothing(queue: Queue, simulator: 
     assert [look["complete"] for look in command.evidence] == [False, False, False]
 
 
+def test_a_look_reaches_back_over_as_many_pages_as_it_takes(
+    queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE_SIZE", 1)
+    command = fail_with(simulator, "timeout_before", queue())
+    for number in range(5):
+        queue(f"别的话 {number}", room=f"群 {number}")
+    outbox.drain()
+    assert look_at(command, 6, 66).state == "not_accepted"
+    assert [look["complete"] for look in command.evidence] == [True, True]
+
+
 def test_two_possible_matches_are_left_to_a_person(queue: Queue, simulator: SimulatorClient) -> None:
     command = fail_with(simulator, "timeout_after", queue())
     simulator.call(
@@ -254,6 +268,30 @@ def test_a_lost_result_is_asked_for(queue: Queue, simulator: SimulatorClient, fa
     Command.objects.update(accepted_at=ago(61))
     reconcile.run(TIMES)
     assert state_of(command) == ("partial" if fail_lists else "done")
+
+
+def test_several_lost_results_are_asked_for_in_one_pass(
+    queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE_SIZE", 1)
+    commands = [queue(f"第 {number} 句", room=f"群 {number}") for number in range(4)]
+    outbox.drain()
+    simulator.wait_for(lambda: all(entry["executions"] for entry in simulator.sends()))
+    Command.objects.update(accepted_at=ago(61))
+    reconcile.run(TIMES)
+    assert [state_of(command) for command in commands] == ["done"] * 4
+
+
+def test_a_line_whose_answer_is_proven_late_is_no_longer_called_unknown(
+    queue: Queue, simulator: SimulatorClient, conversation: Conversation
+) -> None:
+    """Its run has stopped waiting by then; nobody else would correct what the line says."""
+    run = uuid7()
+    line = answered_line(conversation, run, "send_unknown")
+    command = fail_with(simulator, "timeout_after", queue(run_id=run, created_at=ago(100)))
+    assert look_at(command, 95).state == "done"
+    line.refresh_from_db()
+    assert line.reason == "answered"
 
 
 def test_what_has_not_run_stays_accepted(queue: Queue, simulator: SimulatorClient) -> None:
