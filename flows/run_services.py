@@ -43,17 +43,19 @@ def resume(run_id: UUID, actor: User | None, request: HttpRequest | None = None)
 def stop(run_id: UUID, actor: User | None, request: HttpRequest | None = None) -> bool:
     """End a run for good; false (and nothing done) if it has ended already.
 
-    Whoever walks it can write nothing any more. What it has queued and nobody has sent yet is withdrawn, and a line
-    that is still open is settled as ``flow_failed``.
+    Whoever walks it can write nothing any more. What it has queued and nobody has sent yet is withdrawn, and so is
+    its line; one that is still open is settled as ``flow_failed``.
     """
     run = _locked(run_id)
     if run.state in ENDED:
         return False
     before, was_active = _facts(run), run.state == RunState.ACTIVE
-    run.state, run.ended_at, run.reason = RunState.STOPPED, now(), run.reason or Reason.FLOW_FAILED
-    run.save(update_fields=["state", "ended_at", "reason"])
+    # ended before anything is withdrawn: that must not wake it
+    Run.objects.filter(pk=run.pk).update(state=RunState.STOPPED, ended_at=now())
     Wait.objects.filter(run=run, state=WaitState.OPEN).update(state=WaitState.EXPIRED)
     withdrawn = withdraw_queued([run.pk], "the run was stopped")
+    run.state, run.reason = RunState.STOPPED, Reason.WITHDRAWN if withdrawn else run.reason or Reason.FLOW_FAILED
+    run.save(update_fields=["reason"])
     with connection.cursor() as cursor:
         robot_rows.settle_messages(cursor, [Settlement(message_id=run.message_id, reason=run.reason, run_id=run.pk)])
     _recount(run, fence=was_active)

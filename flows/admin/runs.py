@@ -1,15 +1,17 @@
-"""Runs and what the engine keeps beside them: read-only, newest first."""
+"""Runs and what the engine keeps beside them: newest first, and nothing is edited. A run can be resumed or stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from flows import run_services
 from flows.admin.graphs import view_of
 from flows.admin.timeline import seconds, timeline_of
 from flows.models import ConversationLease, Effect, Run, RunState, Step, StepState, Wait, WaitState
@@ -18,6 +20,7 @@ from robots.admin.common import (
     IdSearchMixin,
     RangeDateTimeFilter,
     RelatedDropdownFilter,
+    person,
     shown_json,
 )
 from robots.admin.lines import REASON_COLOURS
@@ -69,13 +72,36 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
         ("created_at", "started_at"),
         ("ended_at", "duration"),
         ("shown_outcome", "recoveries"),
-        ("origin_run", "error"),
+        ("flush_at", "origin_run"),
+        "error",
     )
     readonly_fields = ("shown_state", "shown_reason", "shown_outcome", "robot", "room", "person", "duration")
     change_form_outer_after_template = "flows/run.html"
+    actions: ClassVar[list[str]] = ["resume", "stop"]
 
     class Media:
         css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("flows/graph.css",)}
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("flows.change_run")
+
+    @admin.action(description=_("Resume paused runs"), permissions=["decide"])
+    def resume(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
+        """Let the chosen paused runs go on where they broke off."""
+        done = [run_services.resume(run.pk, person(request), request) for run in runs]
+        self._tell(request, done, _("%(count)d runs go on."), _("%(count)d were not paused."))
+
+    @admin.action(description=_("Stop runs for good"), permissions=["decide"])
+    def stop(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
+        """End the chosen runs; what they have queued is withdrawn."""
+        done = [run_services.stop(run.pk, person(request), request) for run in runs]
+        self._tell(request, done, _("%(count)d runs were stopped."), _("%(count)d had ended already."))
+
+    def _tell(self, request: HttpRequest, done: list[bool], text: Any, otherwise: Any) -> None:
+        if any(done):
+            self.message_user(request, text % {"count": sum(done)})
+        if not all(done):
+            self.message_user(request, otherwise % {"count": len(done) - sum(done)}, messages.WARNING)
 
     @display(description=_("state"), label=_STATES, ordering="state")
     def shown_state(self, run: Run) -> tuple[str, str]:

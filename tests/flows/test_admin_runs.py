@@ -153,3 +153,23 @@ def test_a_run_that_retention_has_removed_is_not_linked(run):
     command = Command.objects.get(run_id=run.pk)
     command.run_id = uuid7()
     assert links.for_row(command) == []
+
+
+def test_a_paused_run_is_resumed_and_a_run_is_stopped_by_who_may_edit_flows(run):
+    Run.objects.update(state=RunState.PAUSED, recoveries=6, error="interrupted 6 times")
+    lists = reverse("admin:flows_run_changelist")
+
+    def act(role: str, action: str) -> str:
+        sent = {"action": action, "_selected_action": [str(run.pk)]}
+        client = signed_in(role)
+        client.post(f"{lists}?state=paused", sent)
+        run.refresh_from_db()
+        return run.state
+
+    assert "interrupted 6 times" in signed_in().get(page(run)).content.decode()
+    assert act(Role.OPERATOR, "resume") == RunState.PAUSED, "an operator looks on"
+    assert act(Role.ENGINEER, "resume") == RunState.QUEUED
+    assert run.recoveries == 0
+    assert act(Role.ENGINEER, "stop") == RunState.QUEUED, "it is not in that list any more"
+    Run.objects.update(state=RunState.PAUSED)
+    assert act(Role.OWNER, "stop") == RunState.STOPPED

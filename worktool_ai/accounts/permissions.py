@@ -100,7 +100,7 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "alerts.delivery": (_VIEW, _VIEW, _VIEW, _NONE),
     "flows.flow": (_ALL, _ALL, _VIEW, _VIEW),
     "flows.flowversion": (_VIEW, _VIEW, _VIEW, _VIEW),
-    "flows.run": (_VIEW, _VIEW, _VIEW, _NONE),
+    "flows.run": ("vc", "vc", _VIEW, _NONE),
     "flows.step": (_VIEW, _VIEW, _VIEW, _NONE),
     "flows.effect": (_VIEW, _VIEW, _NONE, _NONE),
     "flows.wait": (_VIEW, _VIEW, _NONE, _NONE),
