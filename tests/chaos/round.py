@@ -115,7 +115,7 @@ class _Round:
         """Wait until the books are straight; returns how often they are not."""
         while found := self.stack.inconsistencies():
             if time.monotonic() + CHECK_EVERY_S > deadline:
-                self.say(self.stack.consistency_output.strip())
+                self.say(self.stack.consistency_output)
                 break
             time.sleep(CHECK_EVERY_S)
         return found

@@ -34,6 +34,8 @@ LIMIT = "1000000"
 TOKEN = "chaos"
 STOP_S = 60.0
 COMMAND_S = 60.0
+#: After the drain nothing is under way for longer.
+GRACE_S = "5"
 
 
 class CouldNotRun(RuntimeError):
@@ -94,13 +96,12 @@ class ChaosStack(Stack):
     def inconsistencies(self) -> int:
         """Run ``manage.py check_consistency``; :class:`CouldNotRun` when it is missing or says nothing."""
         done = subprocess.run(
-            [sys.executable, "manage.py", "check_consistency"],
+            [sys.executable, "manage.py", "check_consistency", "--grace", GRACE_S],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=COMMAND_S, check=False,
         )  # fmt: skip
-        self.consistency_output = done.stdout
-        start = done.stdout.rfind("\n{", 0, len(done.stdout)) + 1
+        self.consistency_output = done.stdout.strip()
         try:
-            return int(json.loads(done.stdout[start:])["inconsistencies"])
+            return int(json.loads(self.consistency_output.rpartition("\n")[2])["inconsistencies"])
         except (ValueError, KeyError, TypeError):
             said = (done.stderr or done.stdout).strip().splitlines()
             raise CouldNotRun(f"check_consistency: {said[-1] if said else f'status {done.returncode}'}") from None
