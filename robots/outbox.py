@@ -2,6 +2,9 @@
 
     claim (a commit of its own) -> HTTP call, nothing held -> outcome, compare-and-set
 
+One pump per process claims; the calls of its rounds run side by side, and outcomes that come together are written
+together.
+
 Killed before the claim is committed, a command is simply sent later; killed after it, reconciliation decides
 (:mod:`robots.reconcile`). A call whose process was stopped on the way is not made: others may have decided meanwhile.
 """
@@ -14,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
 
@@ -27,15 +30,15 @@ from robots.error_codes import describe
 from robots.limiter import Grant, LimiterError, limiter
 from robots.models import CommandState
 from robots.outbox_claim import claim, claimable
+from robots.pump import Pump
 from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
-from worktool_ai.lib.concurrency import run_all
 from worktool_ai.lib.crypto import UndecryptableError
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["drain"]
+__all__ = ["drain", "wake"]
 
 logger = get_logger(__name__)
 
@@ -48,37 +51,40 @@ PAUSE_S = 60.0
 MAX_BACKOFF_S = 15
 #: A command without a deadline gives up after so many attempts that never reached the platform.
 MAX_ATTEMPTS = 20
-#: So long the first outcome of a round waits for others: a commit each would cost more than the calls.
+#: So long the first outcome waits for others that are on their way: a commit each would cost more than the calls.
 GATHER_S = 0.01
 #: Outcomes are worth more than a moment of waiting: without them a command waits a minute for reconciliation.
 WRITE_ATTEMPTS = 5
 
 
-def drain(ring: Callable[[], None] = lambda: None) -> int:
+def drain() -> int:
     """Send what may be sent now; returns how many commands left the queue.
 
-    ``ring`` is called when a slow call must not keep the room of a faster one waiting: another process goes on.
+    At once, with 0, when this process is at it already: it looks again then.
     """
-    total = 0
-    while moved := _round(ring):
-        total += moved
-    return total
+    return _pump.run()
 
 
-def _round(ring: Callable[[], None]) -> int:
+def wake() -> bool:
+    """Have this process look again if it is sending anyway; False when it is not."""
+    return _pump.ring()
+
+
+def _round() -> tuple[list[Callable[[], None]], int]:
+    """Claim what may leave now; returns the calls to make, and how many commands left the queue."""
     with borrowed():
         wanted = claimable(MAX_BATCH)
     if not wanted:
-        return 0
+        return [], 0
     try:
         grant = limiter().acquire(wanted)
     except LimiterError as error:
         logger.warning("outbox.no_limiter", error=type(error).__name__)
-        return 0
-    return _send(grant, ring) if grant.granted else 0
+        return [], 0
+    return _claim(grant) if grant.granted else ([], 0)
 
 
-def _send(grant: Grant, ring: Callable[[], None]) -> int:
+def _claim(grant: Grant) -> tuple[list[Callable[[], None]], int]:
     reach("outbox.before_claim")
     not_after = time.monotonic() + FREEZE_S
     with tx():
@@ -86,14 +92,11 @@ def _send(grant: Grant, ring: Callable[[], None]) -> int:
     _give_back(grant, grant.granted - len(claimed))
     if claimed:
         reach("outbox.after_mark")
-        outcomes = _Outcomes(expected=len(claimed), ring=ring)
-        run_all(
-            [
-                partial(_deliver, command, _Leave(grant, number, not_after), outcomes)
-                for number, command in enumerate(claimed, start=1)
-            ]
-        )
-    return len(claimed) + closed
+    _outcomes.expect(len(claimed))
+    calls: list[Callable[[], None]] = [
+        partial(_deliver, command, _Leave(grant, number, not_after)) for number, command in enumerate(claimed, start=1)
+    ]
+    return calls, len(claimed) + closed
 
 
 def _give_back(grant: Grant, unused: int) -> None:
@@ -116,8 +119,12 @@ class _Leave:
     not_after: float
 
 
-def _deliver(command: Changed, leave: _Leave, outcomes: _Outcomes) -> None:
-    outcome = _call(command, leave)
+def _deliver(command: Changed, leave: _Leave) -> None:
+    try:
+        outcome = _call(command, leave)
+    except BaseException:
+        _outcomes.expect(-1)
+        raise
     logger.info(
         "outbox.called",
         command=str(command.id),
@@ -125,7 +132,7 @@ def _deliver(command: Changed, leave: _Leave, outcomes: _Outcomes) -> None:
         outcome=outcome.state,
         error=outcome.error_reason or "",
     )
-    outcomes.put(outcome)
+    _outcomes.put(outcome)
 
 
 def _call(command: Changed, leave: _Leave) -> Change:
@@ -184,41 +191,44 @@ def _pause() -> None:
 # -- outcomes, written together ----------------------------------------------------------------------------------------
 
 
-@dataclass
 class _Outcomes:
-    """Writes the outcomes of one round together: while one write is on its way, the next ones gather."""
+    """Writes outcomes together: while one write is on its way, the next ones gather."""
 
-    expected: int
-    ring: Callable[[], None]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _waiting: list[Change] = field(default_factory=list)
-    _is_writing: bool = False
-    _written: int = 0
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Change] = []
+        self._is_writing = False
+        self._expected = 0
+
+    def expect(self, calls: int) -> None:
+        """Say that so many calls more (or fewer) will have an outcome."""
+        with self._lock:
+            self._expected += calls
 
     def put(self, outcome: Change) -> None:
+        """Have an outcome written, by this caller or by the one that is writing already."""
         with self._lock:
             self._waiting.append(outcome)
+            self._expected -= 1
             if self._is_writing:
                 return
             self._is_writing = True
-        if self.expected > 1:
-            time.sleep(GATHER_S)
-        while batch := self._take():
-            _write_patiently(batch)
-            self._written += len(batch)
-            if self._written < self.expected and _somebody_waits():
-                self.ring()
+            others = self._expected
+        try:
+            if others:
+                time.sleep(GATHER_S)
+            while batch := self._take():
+                _write_patiently(batch)
+                _pump.ring()  # a room may be free again
+        except BaseException:
+            self._is_writing = False
+            raise
 
     def _take(self) -> list[Change]:
         with self._lock:
             batch, self._waiting = self._waiting, []
             self._is_writing = bool(batch)
             return batch
-
-
-def _somebody_waits() -> bool:
-    with borrowed():
-        return claimable(1) > 0
 
 
 def _write_patiently(batch: Sequence[Change]) -> None:
@@ -247,3 +257,7 @@ def process_name() -> str:
     """Return a name of this process that no other one has or will have."""
     pid = os.getpid()
     return f"{socket.gethostname()}:{pid}:{_token(pid)}"[:80]
+
+
+_pump = Pump(_round)
+_outcomes = _Outcomes()

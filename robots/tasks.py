@@ -15,13 +15,14 @@ __all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands
 
 
 def ring_outbox() -> None:
-    """Tell a worker that commands are queued; never fails (:mod:`worktool_ai.lib.doorbell`)."""
-    doorbell.ring("robots.drain_outbox")
+    """Have queued commands sent, by this process if it is sending anyway, else by some worker; never fails."""
+    if not outbox.wake():
+        doorbell.ring("robots.drain_outbox")
 
 
 @shared_task(name="robots.drain_outbox", ignore_result=True)
 def drain_outbox() -> None:
-    outbox.drain(ring_outbox)
+    outbox.drain()
 
 
 @shared_task(name="robots.poll_outbox", ignore_result=True)
@@ -33,13 +34,13 @@ def poll_outbox() -> None:
         withdrawal.follow()
         waiting = Command.objects.filter(state=CommandState.QUEUED).count()
     beat("outbox", detail=f"{waiting} queued", lag=waiting)
-    outbox.drain(ring_outbox)
+    outbox.drain()
 
 
 @shared_task(name="robots.reconcile", ignore_result=True)
 def reconcile_commands() -> None:
     reconcile.run()
-    outbox.drain(ring_outbox)
+    outbox.drain()
 
 
 @shared_task(name="robots.connect_pending", ignore_result=True)

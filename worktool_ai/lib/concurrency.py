@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-__all__ = ["run_all", "time_limit"]
+__all__ = ["run_all", "spawn", "time_limit"]
 
 MAX_THREADS = 32
 
@@ -23,6 +24,16 @@ def run_all(calls: Sequence[Callable[[], None]]) -> None:
         _in_greenlets(calls)
     elif calls:
         _in_threads(calls)
+
+
+def spawn(call: Callable[[], None]) -> None:
+    """Start a call that nobody waits for here; its errors are its own to tell."""
+    if _patched_by_gevent():
+        import gevent
+
+        gevent.spawn(call)
+    else:
+        threading.Thread(target=call, daemon=True).start()
 
 
 def _patched_by_gevent() -> bool:
