@@ -11,11 +11,14 @@ from django.db import Error as DatabaseError
 
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["VersionedCache"]
+__all__ = ["MAX_AGE_S", "VersionedCache"]
 
 logger = get_logger(__name__)
 
 T = TypeVar("T")
+
+#: A change made anywhere is seen everywhere within two seconds: one of them is this, the other for the look itself.
+MAX_AGE_S = 1.0
 
 
 class VersionedCache(Generic[T]):
@@ -26,10 +29,10 @@ class VersionedCache(Generic[T]):
     it is raised.
     """
 
-    def __init__(self, load: Callable[[], T], version: Callable[[], object], *, max_age_s: float = 1.0) -> None:
+    def __init__(self, load: Callable[[], T], version: Callable[[], object], *, max_age_s: float = MAX_AGE_S) -> None:
         self._load = load
         self._version = version
-        self._max_age_s = max_age_s
+        self.max_age_s = max_age_s
         self._lock = threading.Lock()
         self._held: tuple[object, T] | None = None
         self._looked_at = float("-inf")
@@ -39,7 +42,7 @@ class VersionedCache(Generic[T]):
         held = self._held
         if held is None:
             return self._first()
-        if time.monotonic() - self._looked_at >= self._max_age_s and self._lock.acquire(blocking=False):
+        if time.monotonic() - self._looked_at >= self.max_age_s and self._lock.acquire(blocking=False):
             try:
                 held = self._look(held)
             finally:
