@@ -176,8 +176,8 @@ class Stack:
         capabilities = ["intent_recognition", "service_reply", "conversion", "chat"]
         model_id = uuid.uuid4()
         self.change(
-            f"INSERT INTO personas_aimodel ({columns}, config, created_at, updated_at)"
-            " VALUES (%s, %s, 'custom', 'stub', 'chat', true, %s, '', %s, %s, now(), now())",
+            f"INSERT INTO personas_aimodel ({columns}, config, note, created_at, updated_at)"
+            " VALUES (%s, %s, 'custom', 'stub', 'chat', true, %s, '', %s, %s, '', now(), now())",
             model_id, f"stand-in {model_id}", base_url, capabilities, Jsonb({"allow_private": True}),
         )  # fmt: skip
         self.change("UPDATE personas_persona SET model_id = %s", model_id)
