@@ -120,6 +120,7 @@ class TestAudit:
             "is_staff": "on",
             "scope_kind": "all",
             "scope_values": "",
+            "language": "zh-hans",
         }
         answer = client.post(reverse("admin:accounts_user_change", args=[other.pk]), form)
         assert answer.status_code == 302, answer.context["adminform"].form.errors

@@ -6,6 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from worktool_ai.accounts import api_keys, audit
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
@@ -36,6 +38,8 @@ _ROLE_LABELS = {
 
 class PersonForm(UserChangeForm):  # type: ignore[misc]
     """Refuses the change after which nobody could manage people any more."""
+
+    language = forms.ChoiceField(label=_("language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
@@ -60,7 +64,7 @@ class PersonAdmin(AuditedModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("username", "password", "display_name", "email")}),
+        (None, {"fields": ("username", "password", "must_change_password", "display_name", "email", "language")}),
         (
             _("What this person may do"),
             {
@@ -96,6 +100,8 @@ class PersonAdmin(AuditedModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         response: HttpResponse = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
             audit.record(_person(request), "user.password", User.objects.get(pk=id), {}, {}, request)
+            # a password that two people know is nobody's own
+            User.objects.filter(pk=id).exclude(pk=_person(request).pk).update(must_change_password=True)
         return response
 
 

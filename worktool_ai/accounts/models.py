@@ -57,6 +57,11 @@ class User(AbstractUser, Scoped):
     def __str__(self) -> str:
         return self.display_name or self.username
 
+    def set_password(self, raw_password: str | None) -> None:
+        """Set a password; the caller saves. One that somebody else has set is to be changed: say so afterwards."""
+        super().set_password(raw_password)
+        self.must_change_password = False
+
 
 class ApiKey(Scoped):
     """A key for scripts. Only its digest is stored; the key itself is shown once."""
