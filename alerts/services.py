@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -151,14 +152,17 @@ def acknowledge(alert_id: UUID, actor: User) -> bool:
     return _change(alert_id, actor, "alert.acknowledge", [AlertState.OPEN], AlertState.ACKNOWLEDGED)
 
 
-def resolve(alert_id: UUID, actor: User) -> bool:
-    """It is over: the next one like it opens a new alert. False when it was resolved already."""
+def resolve(alert_id: UUID, actor: User | str) -> bool:
+    """It is over: the next one like it opens a new alert. False when it was resolved already.
+
+    ``actor`` is a person, or the name of the process that has seen it end.
+    """
     return _change(alert_id, actor, "alert.resolve", [AlertState.OPEN, AlertState.ACKNOWLEDGED], AlertState.RESOLVED)
 
 
-def _change(alert_id: UUID, actor: User, action: str, old: Sequence[AlertState], new: AlertState) -> bool:
+def _change(alert_id: UUID, actor: User | str, action: str, old: Sequence[AlertState], new: AlertState) -> bool:
     moment = now()
-    fields = (
+    fields: dict[str, Any] = (
         {"acknowledged_by": actor, "acknowledged_at": moment}
         if new == AlertState.ACKNOWLEDGED
         else {"resolved_at": moment}

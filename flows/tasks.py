@@ -21,9 +21,9 @@ def advance(count: int) -> None:
 @shared_task(name="flows.poll", ignore_result=True)
 def poll() -> None:
     """Find what a lost doorbell forgot: conversations that are due, waits whose time is up."""
-    beat("worker", detail=f"{worker.slots.free()} slots free")
     waits.wake_due()
     due = claims.due_count(POLL_LIMIT)
+    beat("worker", detail=f"{worker.slots.free()} slots free, {due} conversations due", lag=due)
     if due:
         worker.advance(due)
 

@@ -20,6 +20,7 @@ import redis
 from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 
+from monitoring.pressure import OLDEST_S
 from robots.door.http import Receive, Scope, Send
 from robots.door.stores import durability_problems
 from robots.stream import partitions, stream_of
@@ -39,8 +40,6 @@ TIMEOUT_S = 0.5
 REUSED_S = 0.5
 #: Age of a sign of life from which on its part is called slow, and dead.
 SLOW_S, DEAD_S = 8.0, 20.0
-#: Seconds that the oldest inbound line may wait before that is called a backlog.
-BACKLOG_S = 15.0
 #: What changes rarely (migrations, settings of Redis) is looked at so often.
 SELDOM_S = 10.0
 
@@ -50,7 +49,9 @@ _MIGRATIONS = "SELECT app, name FROM django_migrations"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part's state. ``lag``: waiting callbacks (inbound), else seconds since the last sign of life."""
+    """One part's state. ``lag``: what waits (inbound: callbacks, worker: conversations, outbox: commands), else seconds
+    since the last sign of life.
+    """
 
     status: Status
     detail: str = ""
@@ -239,8 +240,8 @@ def _inbound_part(facts: _Facts) -> Part:
     detail = f"{waiting} waiting, the oldest for {oldest:.0f} s" if waiting else "nothing waits"
     if not known:
         return Part("down", "no store answers")
-    status: Status = "ok" if len(known) == 2 and oldest < BACKLOG_S else "degraded"
-    return Part(status, detail, waiting)
+    is_high = waiting > settings.INBOUND_BACKLOG_LIMIT or oldest > OLDEST_S
+    return Part("ok" if len(known) == 2 and not is_high else "degraded", detail, waiting)
 
 
 def _heartbeat_part(facts: _Facts, name: str) -> Part:
@@ -251,9 +252,18 @@ def _heartbeat_part(facts: _Facts, name: str) -> Part:
         return Part("down", "not seen yet")
     age = sign.age(time.time())
     if age < SLOW_S:
-        return Part("ok", sign.detail, sign.lag)
+        return _within_limit(name, sign)
     status: Status = "degraded" if age < DEAD_S else "down"
     return Part(status, f"last seen {age:.0f} s ago", age)
+
+
+def _within_limit(name: str, sign: Heartbeat) -> Part:
+    """A part that lives, and whether what waits for it is more than it should be."""
+    limits = {"worker": settings.ENGINE_BACKLOG_LIMIT, "outbox": settings.OUTBOX_BACKLOG_LIMIT}
+    limit = limits.get(name)
+    if limit is None or sign.lag <= limit:
+        return Part("ok", sign.detail, sign.lag)
+    return Part("degraded", f"{sign.detail}; the limit is {limit}", sign.lag)
 
 
 @cache

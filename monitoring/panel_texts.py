@@ -31,6 +31,17 @@ def panel_texts() -> dict[str, Any]:
             for command in CommandState
         },
         "levels": {"critical": _("Critical alert"), "warning": _("Warning"), "info": _("Notice")},
+        "parts": {
+            "postgres": _("Database"),
+            "redis": _("Redis"),
+            "inbound": _("Lines coming in"),
+            "consumer": _("Storing lines"),
+            "worker": _("Flows"),
+            "outbox": _("Sending"),
+            "beat": _("Clock"),
+            "relay": _("Live events"),
+        },
+        "part_states": {"degraded": _("slow"), "down": _("down")},
         "text_types": {
             "0": _("[unknown content]"),
             "2": _("[picture]"),
@@ -68,4 +79,6 @@ def _sentences() -> dict[str, str]:
         "open_alert": _("Look at the alert"),
         "dismiss": _("Dismiss"),
         "sent_by": _("told by %s"),
+        "part_waiting": _("%s waiting"),
+        "unreachable": _("The server does not answer."),
     }

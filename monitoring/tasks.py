@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from monitoring import pressure
 from monitoring.consistency import nightly
 
-__all__ = ["check_consistency"]
+__all__ = ["check_consistency", "watch_backlog"]
 
 
 @shared_task(name="monitoring.check_consistency", ignore_result=True)
 def check_consistency() -> None:
     nightly.run()
+
+
+@shared_task(name="monitoring.watch_backlog", ignore_result=True)
+def watch_backlog() -> None:
+    pressure.watch()

@@ -206,6 +206,10 @@ WORKTOOL_TIMEOUT_S = env.float("WORKTOOL_TIMEOUT_S", 10.0)
 INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
 #: A robot that was not heard for so long, within its hours, has the platform's callback log read.
 CALLBACK_SILENCE_MINUTES = env.int("CALLBACK_SILENCE_MINUTES", 30)
+#: Waiting lines, due conversations and queued commands above which /readyz says degraded and an alert is raised.
+INBOUND_BACKLOG_LIMIT = env.int("INBOUND_BACKLOG_LIMIT", 2000)
+ENGINE_BACKLOG_LIMIT = env.int("ENGINE_BACKLOG_LIMIT", 500)
+OUTBOX_BACKLOG_LIMIT = env.int("OUTBOX_BACKLOG_LIMIT", 150)
 
 # -- first start: the login and the demo robot that `make run` generates for a data folder -----------------------------
 ADMIN_USER = env.str("ADMIN_USER", "admin")

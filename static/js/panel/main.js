@@ -2,6 +2,7 @@
 
 import { ApiError, get } from "./api.js";
 import { Filters } from "./filters.js";
+import { watchHealth } from "./health.js";
 import { lineOf, withCommand, withIntent } from "./lines.js";
 import { Live } from "./live.js";
 import { byId, fill, options, texts } from "./page.js";
@@ -153,3 +154,4 @@ new Live("/ws/panel/business", {
   state: showState,
   refused: () => get("/api/v1/me/").catch(() => {}),
 }).open();
+watchHealth();
