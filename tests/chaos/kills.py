@@ -66,7 +66,7 @@ class Executioner:
         struck = Struck(kill, at, recovery, is_between)
         self.struck.append(struck)
         note = ", a command between row and result" if is_between else ""
-        self.say(f"{kill.role} {kill.how} ({kill.share}): answers again after {recovery:.1f} s{note}")
+        self.say(f"{kill.role} {kill.how}: answers again after {recovery:.1f} s{note}")
         return struck
 
     def sends(self) -> list[Send]:
@@ -109,7 +109,7 @@ class Executioner:
             time.sleep(POLL_S)
         if kill.role == "postgres":  # a single backend's death is the postmaster's to handle
             return present if kill.stop_s else present[:1]
-        return present if kill.share == "all" else [self.dice.choice(present)]
+        return [self.dice.choice(present)] if kill.is_one else present
 
     def _stop(self, role: str, victims: Iterable[Identity]) -> None:
         for victim in victims:

@@ -10,6 +10,8 @@ from typing import Any
 __all__ = ["EVERYTHING", "ROLES", "Kill", "Line", "Plan", "draw", "undisturbed"]
 
 ROLES = ("web", "consumer", "worker", "beat", "relay", "redis", "postgres")
+#: Of these there are several.
+SEVERAL = frozenset({"worker", "redis"})
 #: All processes at once, dead for :data:`DOWN_S`.
 EVERYTHING = "everything"
 DOWN_S = 30.0
@@ -78,18 +80,19 @@ class Line:
 class Kill:
     """``stop_s`` 0: SIGKILL, else SIGSTOP for so long. ``aimed``: when the platform holds the call for this line.
 
-    ``share``: all processes of the role, or one of them.
+    ``is_one``: one process of the role only, not all.
     """
 
     role: str
     stop_s: float
     pause_s: float
-    share: str = "all"
+    is_one: bool = False
     aimed: Line | None = None
 
     @property
     def how(self) -> str:
-        return f"stopped for {self.stop_s:.1f} s" if self.stop_s else "killed"
+        done = f"stopped for {self.stop_s:.1f} s" if self.stop_s else "killed"
+        return f"{done} (one of them)" if self.is_one else done
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +205,8 @@ def _kinds(dice: random.Random, roles: Sequence[str]) -> list[Kill]:
         if aimed:
             aims.remove(role)
         stop_s = 0.0 if hard[role] else dice.uniform(*STOP_S)
-        share = "all" if aimed else dice.choice(("all", "one"))
-        kills.append(Kill(role, stop_s, dice.uniform(*PAUSE_S), share, aimed))
+        is_one = role in SEVERAL and not aimed and dice.random() < 0.5
+        kills.append(Kill(role, stop_s, dice.uniform(*PAUSE_S), is_one, aimed))
     return kills
 
 
