@@ -65,7 +65,7 @@ class ParsedMessage:
     text: str
     raw_text: str
     text_type: int
-    at_me: bool
+    at_me: bool | None
     platform_id: str
     is_system: bool = False
     media: Picture | None = None
@@ -153,7 +153,7 @@ def parse_message(callback: Callback) -> ParsedMessage:
         text=shorten_lines(text),
         raw_text=shorten_lines(raw_text),
         text_type=_text_type(payload, text),
-        at_me=_truth(payload.get("atMe")),
+        at_me=_known_truth(payload.get("atMe")),
         platform_id=_id(payload, "messageId", "msgId"),
         is_system=_is_system(payload),
         media=picture,
@@ -296,6 +296,11 @@ def _text(value: Any) -> str:
 
 def _truth(value: Any) -> bool:
     return value is True or str(value).strip().lower() in {"true", "1", "yes"}
+
+
+def _known_truth(value: Any) -> bool | None:
+    """Read a yes or no; None where neither was said."""
+    return None if value is None or value == "" or value == "null" else _truth(value)
 
 
 def _integer(value: Any, allowed: range) -> int | None:

@@ -16,8 +16,10 @@ from django.db import connection
 from django.utils.timezone import localtime
 
 from robots import results
+from robots.caches import robots_by_id
 from robots.inbound import rows
 from robots.inbound.duplicates import Judge, first_marks
+from robots.inbound.mentions import mentions
 from robots.inbound.parse import (
     ParsedMessage,
     ParsedPresence,
@@ -146,7 +148,7 @@ def _row(line: ParsedMessage, place: Place, original: UUID | None) -> dict[str, 
         "text": line.text,
         "raw_text": line.raw_text,
         "text_type": line.text_type,
-        "at_me": line.at_me,
+        "at_me": _at_me(line),
         "platform_id": line.platform_id,
         "media_id": line.media_digest,
         "received_at": line.received_at,
@@ -168,6 +170,14 @@ def _reason(line: ParsedMessage, place: Place) -> str:
     return ""
 
 
+def _at_me(line: ParsedMessage) -> bool:
+    """What the platform says; where it says nothing, whether the line begins with one of the robot's names."""
+    if line.at_me is not None:
+        return line.at_me
+    robot = robots_by_id().get(line.robot_id)
+    return robot is not None and mentions(line.raw_text, (robot.name, *robot.aliases))
+
+
 def _stored(line: ParsedMessage, place: Place) -> StoredLine:
     return StoredLine(
         message_id=line.id,
@@ -183,7 +193,7 @@ def _stored(line: ParsedMessage, place: Place) -> StoredLine:
         text=line.text,
         raw_text=line.raw_text,
         text_type=line.text_type,
-        at_me=line.at_me,
+        at_me=_at_me(line),
         platform_id=line.platform_id,
         received_at=line.received_at,
         media_digest=line.media_digest,

@@ -54,8 +54,9 @@ def test_documented_line():
         (1, True),
         ("false", False),
         (False, False),
-        (None, False),
-        ("", False),
+        (None, None),
+        ("", None),
+        ("null", None),
     ],
 )
 def test_at_me_may_be_text_boolean_or_null(value, mentioned):
