@@ -27,7 +27,7 @@ KILL_S = 10.0
 DRAIN_S = 300.0
 #: A seed takes at most eight minutes, its end included.
 SEED_S = 480.0
-END_S = 25.0
+END_S = 15.0
 DRAIN_POLL_S = 1.0
 #: Nothing is answered any more when for so long nothing was: longer than a second look of reconciliation.
 QUIET_S = 90.0
@@ -38,13 +38,16 @@ Say = Callable[[str], None]
 
 def play(plan: Plan, say: Say) -> Outcome:
     """Run a plan; :class:`CouldNotRun` when it showed nothing. Keeps the logs where something was found."""
-    folder = Path(tempfile.mkdtemp(prefix=f"worktool-chaos-{plan.seed}-"))
+    folder, began = Path(tempfile.mkdtemp(prefix=f"worktool-chaos-{plan.seed}-")), time.monotonic()
     keep = True
     try:
         with running_chaos_stack(folder) as stack:
-            outcome = _Round(plan, stack, say).run()
+            outcome = _Round(plan, stack, say, began).run()
         keep = bool(outcome.findings())
         return outcome
+    except KeyboardInterrupt:
+        keep = False
+        raise
     finally:
         if keep:
             say(f"logs are kept in {folder} (run.log is the supervisor's)")
@@ -53,13 +56,13 @@ def play(plan: Plan, say: Say) -> Outcome:
 
 
 class _Round:
-    """The state of one seed's run."""
+    """The state of one seed's run, which began at that monotonic instant."""
 
-    def __init__(self, plan: Plan, stack: ChaosStack, say: Say) -> None:
+    def __init__(self, plan: Plan, stack: ChaosStack, say: Say, began: float) -> None:
         self.plan = plan
         self.stack = stack
         self.say = say
-        self.began = time.monotonic()
+        self.began = began
         self.talk = Talk(stack.platform, stack.robot_id)
         self.executioner = Executioner(stack, self.talk, say, random.Random(plan.seed + 1))
 
