@@ -99,7 +99,7 @@ def _judge(store: redis.Redis, queue: Queue) -> None:
     now = clock.now().timestamp()
     store.set(key, now, nx=True)
     store.expire(key, FORGOTTEN_S)
-    since = float(store.get(key) or now)  # type: ignore[arg-type]
+    since = float(store.get(key) or now)
     if now - since >= PATIENCE_S and limiter().once_per(f"backlog:{queue.name}", AGAIN_S):
         _raise(queue)
 

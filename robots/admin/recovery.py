@@ -159,7 +159,7 @@ class OpenQuestionAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     @display(description=_("conversation"))
     def conversation_page(self, line: OpenQuestion) -> SafeString:
         address = reverse("admin:robots_conversation_change", args=[line.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, _("open"))
+        return format_html('<a href="{}">{}</a>', address, _("Open conversation"))
 
     @display(description=_("see also"))
     def further(self, line: OpenQuestion) -> SafeString | str:
