@@ -11,7 +11,7 @@ SHAPES = ENVIRONMENT=test SECRET_KEY=lint ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAA
 	DATABASE_URL=postgres://lint@127.0.0.1/lint REDIS_URL=redis://127.0.0.1/0
 COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 $(LOCK_FLAGS)
 
-.PHONY: run test lint format chaos accept verify-clean clean-data audit lock
+.PHONY: run test lint format bench chaos accept verify-clean clean-data audit lock
 .DEFAULT_GOAL := run
 
 run: ## start everything: PORT, SIMULATOR_PORT, DATA_DIR
@@ -38,6 +38,10 @@ format: ## what lint can mend by itself
 	.venv/bin/ruff format .
 	.venv/bin/djlint --quiet --reformat $(OURS)
 	$(JS_TOOLS) check --write
+
+bench: ## what it carries and costs, beside a floor: ROW narrows it; BENCH_FLAGS=--scale=0.1 tries it out
+	$(BOOTSTRAP) base
+	@exec $(IN_VENV) -m tests.bench $(BENCH_FLAGS)
 
 chaos: ## kills and faults under load, judged from outside: SEED, SEEDS, LINES, KILLS
 	$(BOOTSTRAP) dev

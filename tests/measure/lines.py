@@ -15,7 +15,18 @@ import psycopg
 
 from tests.measure.stack import Stack
 
-__all__ = ["Latency", "Round", "faults", "finished", "give_history", "has_history", "latency", "say", "use_model"]
+__all__ = [
+    "Latency",
+    "Round",
+    "engine_ms",
+    "faults",
+    "finished",
+    "give_history",
+    "has_history",
+    "latency",
+    "say",
+    "use_model",
+]
 
 SENDERS = 24
 #: People share groups as customers do; the commands of one group leave one after the other.
@@ -32,12 +43,16 @@ class Round:
     count: int
     rate: float = 0.0
 
+    @staticmethod
+    def name(person: int) -> str:
+        return f"客户{person:05}"
+
     def body(self, person: int) -> bytes:
         text = f"如何退款？ #m{self.number * 100_000 + person}"
         document = {
             "spoken": text,
             "rawSpoken": text,
-            "receivedName": f"客户{person:05}",
+            "receivedName": self.name(person),
             "groupName": f"测量群{person // PEOPLE_PER_GROUP:04}",
             "groupRemark": "",
             "roomType": 1,
@@ -106,6 +121,18 @@ def latency(database: psycopg.Connection[Any], since: datetime) -> Latency:
     return Latency(*(float(value) for value in row))
 
 
+def engine_ms(database: psycopg.Connection[Any], since: datetime) -> list[float]:
+    """Return, line by line, the milliseconds from the door to the stored command, without the model calls' own."""
+    rows = database.execute(
+        "SELECT extract(epoch FROM said.stored_at - line.received_at)::float8 * 1000"
+        "       - (SELECT sum(call.duration_ms) FROM personas_aicall AS call WHERE call.run_id = line.run_id)"
+        "  FROM robots_message AS line JOIN robots_message AS said ON said.run_id = line.run_id"
+        " WHERE line.received_at >= %s AND line.direction = 'in' AND said.direction = 'out'",
+        [since],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def faults(database: psycopg.Connection[Any], since: datetime) -> list[str]:
     """Say which lines do not have their eight steps, two successful model calls and one command. Slow."""
     rows = database.execute(
@@ -115,7 +142,7 @@ def faults(database: psycopg.Connection[Any], since: datetime) -> list[str]:
         "       (SELECT count(*) FROM personas_aicall AS call WHERE call.run_id = run.id),"
         "       (SELECT count(*) FROM robots_command AS command WHERE command.run_id = run.id)"
         "  FROM robots_message AS line LEFT JOIN flows_run AS run ON run.message_id = line.id"
-        " WHERE line.received_at >= %s AND line.direction = 'in'",
+        " WHERE line.received_at >= %s AND line.direction = 'in' AND line.reason <> 'duplicate'",
         [since],
     ).fetchall()
     wanted = ("done", 0, STEPS, AI_CALLS, AI_CALLS, COMMANDS)
@@ -145,9 +172,9 @@ def use_model(database: psycopg.Connection[Any], endpoint: str | None, model: st
         return
     row = database.execute(
         "INSERT INTO personas_aimodel (id, name, provider, model_id, model_type, capabilities, is_active, api_endpoint,"
-        " api_key_encrypted, config, note, created_at, updated_at)"
+        " api_key_encrypted, config, created_at, updated_at)"
         " VALUES (uuidv7(), 'measured ' || now(), 'custom', %s, 'chat',"
-        " '{intent_recognition,service_reply,conversion,chat}', true, %s, '', '{\"allow_private\": true}', '', now(),"
+        " '{intent_recognition,service_reply,conversion,chat}', true, %s, '', '{\"allow_private\": true}', now(),"
         " now()) RETURNING id",
         [model, endpoint],
     ).fetchone()

@@ -1,0 +1,1 @@
+"""What the product carries, adds and costs: ``make bench``."""
