@@ -172,9 +172,9 @@ def use_model(database: psycopg.Connection[Any], endpoint: str | None, model: st
         return
     row = database.execute(
         "INSERT INTO personas_aimodel (id, name, provider, model_id, model_type, capabilities, is_active, api_endpoint,"
-        " api_key_encrypted, config, created_at, updated_at)"
+        " api_key_encrypted, config, note, created_at, updated_at)"
         " VALUES (uuidv7(), 'measured ' || now(), 'custom', %s, 'chat',"
-        " '{intent_recognition,service_reply,conversion,chat}', true, %s, '', '{\"allow_private\": true}', now(),"
+        " '{intent_recognition,service_reply,conversion,chat}', true, %s, '', '{\"allow_private\": true}', '', now(),"
         " now()) RETURNING id",
         [model, endpoint],
     ).fetchone()
