@@ -9,7 +9,7 @@ from tests.bench.rows import Result
 
 __all__ = ["svg"]
 
-WIDTH, ROW_HEIGHT, TOP, LABELS, BARS = 980, 26, 64, 210, 480
+WIDTH, ROW_HEIGHT, TOP, LABELS, BARS = 1180, 26, 64, 210, 480
 #: A bar may reach so many times its target; a longer one is cut and says so by its number.
 MOST = 2.0
 GOOD, BAD, DOT, FLOOR = "#0d9488", "#dc2626", "#111827", "#9ca3af"
