@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from robots.caches import RobotSnapshot
 from robots.client import CHINA, Throttled, parse_time, platform
-from robots.inbound.body import is_configuration_test, is_probe
+from robots.inbound.body import BadBody, is_configuration_test, is_probe
 from robots.inbound.parse import parse_message
 from robots.limiter import limiter
 from robots.models.inbound import CallbackKind
@@ -28,6 +32,8 @@ PAGE_SIZE = 100
 MAX_PAGES = 20
 LONGEST_PART = timedelta(minutes=10)
 SECOND = timedelta(seconds=1)
+#: Of the request limit: the rest stays free for answers.
+SHARE = 0.8
 #: The platform said 429: nobody sends for so long.
 PAUSE_S = 60.0
 
@@ -73,7 +79,7 @@ def _pages(robot: RobotSnapshot, since: datetime, until: datetime, most: int | N
 
 
 def _ask(robot: RobotSnapshot, page: int, since: datetime, until: datetime) -> list[Json]:
-    if not limiter().acquire(1).granted:
+    if not limiter().acquire(1, limit=math.ceil(SHARE * settings.WORKTOOL_REQUEST_LIMIT)).granted:
         raise Deferred("the request limit is used up")
     try:
         return platform().qa_log_list(
@@ -100,14 +106,19 @@ def lines_of(robot_id: UUID, rows: Sequence[Json], remarks: Iterable[Remark]) ->
     for row in reversed(rows):
         at = parse_time(row.get("startTime"))
         payload = _payload(row, known)
-        if at is None or is_probe(CallbackKind.MESSAGE, payload):
-            continue
-        if is_configuration_test(CallbackKind.MESSAGE, payload):
+        if at is None or not _is_line(payload):
             continue
         at = at.replace(microsecond=0)
-        lines.append(_line(robot_id, at, seconds[at], payload))
+        with suppress(BadBody):
+            lines.append(_line(robot_id, at, seconds[at], payload))
         seconds[at] += 1
     return sorted(lines, key=lambda one: one.line.id)
+
+
+def _is_line(payload: Json) -> bool:
+    """Tell whether somebody said this: the log also holds the calls that tried our address out."""
+    kind = CallbackKind.MESSAGE
+    return not is_probe(kind, payload) and not is_configuration_test(kind, payload)
 
 
 def _line(robot_id: UUID, at: datetime, position: int, payload: Json) -> LogLine:

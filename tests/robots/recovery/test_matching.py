@@ -93,7 +93,11 @@ def test_a_row_has_the_same_id_whenever_it_is_read_and_rows_of_one_second_keep_t
 
 def test_rows_that_are_no_lines_are_left_out():
     sample = row(0, "欢迎使用", sender="WorkTool", group="WorkTool")
-    assert lines_of(ROBOT, [sample, {**row(0), "startTime": "gestern"}, {"startTime": "2026-11-22 10:00:00"}], []) == []
+    nested: Any = []
+    for _level in range(40):
+        nested = [nested]
+    odd = [{**row(0), "startTime": "gestern"}, {"startTime": "2026-11-22 10:00:00"}, {**row(0), "question": nested}]
+    assert lines_of(ROBOT, [sample, *odd], []) == []
 
 
 def test_a_group_is_addressed_by_its_remark_where_that_can_be_told():
