@@ -69,10 +69,9 @@ def write(results: Sequence[Result], seconds: float) -> None:
 
 def _commit() -> str:
     """Return the commit that was measured, marked when files differ from it."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    differs = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=ROOT, check=False).returncode == 1
+    return (commit.stdout.strip() or "unknown") + ("-dirty" if differs else "")
 
 
 def _first(path: str, name: str) -> str:

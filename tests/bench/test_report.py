@@ -12,9 +12,25 @@ from tests.bench.measures import GROUPS, percentile
 from tests.bench.plot import svg
 from tests.bench.rows import ROWS, Result
 
-NAMES = """throughput_inprocess throughput_sdk cpu_ms_inprocess cpu_ms_sdk cpu_ms_postgres callback_p99_ms_300
-callback_p95_ms_100 callback_burst_s engine_p95_ms two_calls_open_p95_s two_calls_burst_p95_s commits_lone
-statements_lone commits_load statements_load memory_pss_mb history_ratio""".split()
+NAMES = [
+    "throughput_inprocess",
+    "throughput_sdk",
+    "cpu_ms_inprocess",
+    "cpu_ms_sdk",
+    "cpu_ms_postgres",
+    "callback_p99_ms_300",
+    "callback_p95_ms_100",
+    "callback_burst_s",
+    "engine_p95_ms",
+    "two_calls_open_p95_s",
+    "two_calls_burst_p95_s",
+    "commits_lone",
+    "statements_lone",
+    "commits_load",
+    "statements_load",
+    "memory_pss_mb",
+    "history_ratio",
+]
 
 
 def result(name: str, runs: list[float], floors: list[float] | None = None) -> Result:
