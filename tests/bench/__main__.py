@@ -86,10 +86,8 @@ def running_bench(options: argparse.Namespace, groups: Sequence[Measure]) -> Ite
         bench = Bench(stack, product, None, stub, ledger_of(stack), options.rounds, options.scale)
         _prepare(bench)
         if inprocess in groups:
-            product.database.close()
             floor_url = split_off(stack)
-            product = Subject(product.url, stack, stack.run["database_url"])
-            bench.product = product
+            bench.product = Subject(product.url, stack, stack.run["database_url"])  # its connection was lost by that
             bench.floor = exits.enter_context(running_floor(folder, stack, floor_url))
         yield bench
 

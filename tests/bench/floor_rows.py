@@ -109,7 +109,6 @@ class Writer:
         self._database = psycopg.connect(database_url, autocommit=True)
         self._waiting: list[Batch] = []
         self._called = threading.Event()
-        self._columns: dict[str, list[str]] = {}
         threading.Thread(target=self._run, daemon=True).start()
 
     def write(self, batch: Batch) -> None:

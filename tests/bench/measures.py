@@ -59,13 +59,12 @@ class Bench:
         self._number += 1
         return Round(self._number, count, rate)
 
-    def result(self, name: str, n: int) -> Result:
-        return Result(ROWS[name], n)
-
-    def carry(self, subject: Subject, count: int, rate: float = 0.0, **more: int) -> tuple[Carried, dict[str, float]]:
+    def carry(
+        self, subject: Subject, count: int, rate: float = 0.0, *, connections: int = SENDERS, repeats: int = 1
+    ) -> tuple[Carried, dict[str, float]]:
         """Carry a round and judge it: every line whole, answered exactly once. Returns the sends' times by person."""
         seen = self.ledger.control("GET", "ledger", since=2**62)["last"]
-        carried = subject.carry(self.next_round(count, rate), more.pop("connections", SENDERS), **more)
+        carried = subject.carry(self.next_round(count, rate), connections, repeats)
         subject.check(carried)
         return carried, _sends_of(self.ledger.sends(seen), count)
 
@@ -85,7 +84,7 @@ class Bench:
             result.yardsticks.append(reading)
 
     def results(self, n: int, *names: str) -> Results:
-        return {name: self.result(name, n) for name in names}
+        return {name: Result(ROWS[name], n) for name in names}
 
 
 def _sends_of(entries: Sequence[dict[str, Any]], count: int) -> dict[str, float]:
