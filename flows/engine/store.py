@@ -6,7 +6,6 @@ and keeps those whose epoch still holds. Whoever lost its lease writes nothing a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
 from flows.engine.claims import Claim
@@ -30,6 +28,7 @@ from worktool_ai.lib.clock import now
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.ids import uuid7
+from worktool_ai.lib.json_rows import encode
 
 __all__ = ["EffectRow", "Progress", "WaitRow", "write", "write_with"]
 
@@ -167,7 +166,7 @@ def _fence(cursor: Any, group: Sequence[Progress]) -> dict[UUID, int]:
         {"conversation_id": item.claim.conversation_id, "epoch": item.claim.epoch, "leaves": item.leaves}
         for item in group
     ]
-    cursor.execute(_FENCE, {"rows": _dumps(rows), "until": now() + timedelta(seconds=settings.LEASE_S)})
+    cursor.execute(_FENCE, {"rows": encode(rows), "until": now() + timedelta(seconds=settings.LEASE_S)})
     return dict(cursor.fetchall())
 
 
@@ -194,7 +193,7 @@ def _insert(cursor: Any, group: Sequence[Progress]) -> None:
 
 def _execute(cursor: Any, statement: str, rows: list[dict[str, Any]]) -> None:
     if rows:
-        cursor.execute(statement, [_dumps(rows)])
+        cursor.execute(statement, [encode(rows)])
 
 
 def _run_row(item: Progress) -> dict[str, Any]:
@@ -252,15 +251,3 @@ def _wait_row(item: Progress, wait: WaitRow) -> dict[str, Any]:
         "due_at": wait.due_at,
         "created_at": now(),
     }
-
-
-class _Encoder(DjangoJSONEncoder):
-    """Keeps microseconds: a step's times are compared and subtracted."""
-
-    def default(self, value: Any) -> Any:
-        return value.isoformat() if isinstance(value, datetime) else super().default(value)
-
-
-def _dumps(rows: list[dict[str, Any]]) -> str:
-    # PostgreSQL's jsonb refuses NUL characters; a customer's or a model's text may hold one
-    return json.dumps(rows, ensure_ascii=False, cls=_Encoder).replace("\\u0000", "")

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from uuid import UUID
 
 import pytest
@@ -51,3 +52,8 @@ def test_numbers_beyond_64_bits_are_kept() -> None:
     assert json.loads(encode([{"n": 2**70, "row": Row(ID, AT, "t")}])) == [
         {"n": 2**70, "row": {"id": str(ID), "at": AT.isoformat(), "text": "t"}}
     ]
+
+
+def test_what_only_looks_like_a_dict_or_a_list_is_one() -> None:
+    row = {"data": MappingProxyType({"b": frozenset({"y", "x"})}), "list": ("a", "b")}
+    assert json.loads(encode([row])) == [{"data": {"b": ["x", "y"]}, "list": ["a", "b"]}]

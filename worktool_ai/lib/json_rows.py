@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Set
+from dataclasses import fields, is_dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -22,7 +25,7 @@ def encode(rows: Any) -> str:
     out, the second becomes "?".
     """
     try:
-        text = orjson.dumps(rows, default=str).decode()
+        text = orjson.dumps(rows, default=_plain).decode()
     except TypeError:  # half a surrogate pair, or a number beyond 64 bits: rare, so by the slow way
         text = json.dumps(rows, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
     # the pattern walks character by character; a group's prompts are megabytes
@@ -30,13 +33,11 @@ def encode(rows: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Write what only orjson knows as it does."""
-    return json.loads(encode(_fields(value))) if hasattr(value, "__dataclass_fields__") else _text(value)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    """Write what an encoder does not know. The slow one asks for what the fast one knows, too."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Set):
+        return sorted(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return value.isoformat() if isinstance(value, date) else str(value)
