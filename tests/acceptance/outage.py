@@ -14,17 +14,19 @@ from pathlib import Path
 
 import urllib3
 
-from tests.chaos.judge import Disturbance, Verdict, judge, sends_of
+from tests.chaos.judge import Disturbance, Finding, Verdict, judge, sends_of
 from tests.chaos.plan import Line
-from tests.chaos.stack import ChaosStack, running_chaos_stack
+from tests.chaos.stack import PACE_S, ChaosStack, running_chaos_stack
 from tests.chaos.talk import Talk
 from worktool_ai.supervisor.processes import Identity, signal_process
 
-__all__ = ["Scene", "Stored", "keep_dead", "keep_hung", "scene"]
+__all__ = ["Scene", "Stored", "few", "keep_dead", "keep_hung", "scene"]
 
 OURS = ("web", "consumer", "worker", "beat", "relay")
 KILL_EVERY_S = 0.1
 POLL_S = 1.0
+#: Longer than a second look of reconciliation takes to come.
+QUIET_S = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,31 @@ class Scene:
             time.sleep(POLL_S)
         return False
 
+    def await_quiet(self, seconds: float) -> None:
+        """Wait until the phone has done nothing new for :data:`QUIET_S`, at most ``seconds``."""
+        deadline, newest = time.monotonic() + seconds, (-1, time.monotonic())
+        while time.monotonic() < min(deadline, newest[1] + QUIET_S):
+            done = sum(len(send.executed) for send in sends_of(self.stack.platform.ledger()))
+            if done != newest[0]:
+                newest = (done, time.monotonic())
+            time.sleep(POLL_S)
+
     def verdict(self, disturbances: Sequence[Disturbance]) -> Verdict:
         return judge(self.talk.said(), sends_of(self.stack.platform.ledger()), disturbances)
 
 
+def few(findings: Sequence[Finding]) -> str:
+    """Say how many there are, and what the first ones are about."""
+    first = "; ".join(f"{finding.line.marker} in {finding.line.chat}: {finding.why}" for finding in findings[:5])
+    return f"{len(findings)}: {first}"
+
+
 @contextmanager
-def scene(name: str, say: Callable[[str], None]) -> Iterator[Scene]:
+def scene(name: str, say: Callable[[str], None], pace_s: float = PACE_S) -> Iterator[Scene]:
     """Run the product for the length of the block; its log is kept where the block fails."""
     folder = Path(tempfile.mkdtemp(prefix=f"worktool-{name}-"))
     try:
-        with running_chaos_stack(folder) as stack:
+        with running_chaos_stack(folder, pace_s) as stack:
             yield Scene(stack, say)
     except BaseException:
         say(f"logs are kept in {folder}")

@@ -27,9 +27,10 @@ from worktool_ai.supervisor.output import Log
 from worktool_ai.supervisor.processes import Identity, identify, kill_all
 from worktool_ai.supervisor.server import die_with_parent, free_port
 
-__all__ = ["ChaosStack", "CouldNotRun", "running_chaos_stack"]
+__all__ = ["PACE_S", "ChaosStack", "CouldNotRun", "running_chaos_stack"]
 
-PACE_S = "0.02"
+#: A phone that is quick, yet not too quick for a kill to find a command on it.
+PACE_S = 0.02
 LIMIT = "1000000"
 TOKEN = "chaos"
 STOP_S = 60.0
@@ -141,10 +142,10 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def running_chaos_stack(folder: Path, **settings: str) -> Iterator[ChaosStack]:
+def running_chaos_stack(folder: Path, pace_s: float = PACE_S) -> Iterator[ChaosStack]:
     """Run platform, model and product for the length of the block, personas on the model.
 
-    Data and processes are gone afterwards; ``folder`` keeps the logs.
+    ``pace_s`` is what the phone takes for a command. Data and processes are gone afterwards; ``folder`` keeps the logs.
     """
     simulator_port, stub_port, web_port = (free_port() for _ in range(3))
     outside = {name: value for name, value in os.environ.items() if name not in (*LEFT_OUT, "MAKEFLAGS", "MAKELEVEL")}
@@ -155,12 +156,11 @@ def running_chaos_stack(folder: Path, **settings: str) -> Iterator[ChaosStack]:
         "FAILPOINT_FILE": str(folder / "failpoints"),
         "WORKTOOL_BASE_URL": f"http://127.0.0.1:{simulator_port}",
         "WORKTOOL_REQUEST_LIMIT": LIMIT,
-        **settings,
     }
     layout = Layout(folder / "data")
     layout.make()
     robot = _robot(Credentials.load(layout.secrets_file), web_port)
-    simulator = ["-m", "robots.simulator", "--port", str(simulator_port), "--token", TOKEN, "--pace", PACE_S]
+    simulator = ["-m", "robots.simulator", "--port", str(simulator_port), "--token", TOKEN, "--pace", str(pace_s)]
     simulator += ["--limit", LIMIT, "--robot", robot]
     with (
         _beside(simulator, folder / "simulator.log", f"http://127.0.0.1:{simulator_port}/sim/health") as platform,

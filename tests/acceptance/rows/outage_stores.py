@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.acceptance.outage import Scene, Stored, keep_dead, keep_hung, scene
+from tests.acceptance.outage import Scene, Stored, few, keep_dead, keep_hung, scene
 from tests.chaos.judge import Disturbance
 from tests.chaos.plan import Line, undisturbed
 
@@ -24,7 +24,7 @@ def check(say: Callable[[str], None]) -> None:
 def _check_outage(say: Callable[[str], None], keep: Callable[..., Disturbance], how: str) -> None:
     seconds = BEFORE_S + 2 * (STOPPED_S + BETWEEN_S)
     lines = undisturbed(seed=2, lines=int(RATE * seconds))
-    with scene(f"outage-{how}", say) as on:
+    with scene(f"outage-{how}", say, pace_s=0.0) as on:
         before = on.ours()
         speaking = on.begin(lines, RATE)
         outages = []
@@ -46,9 +46,10 @@ def _assert_handled(on: Scene, lines: Sequence[Line], outages: Sequence[Disturba
     on.say(f"{len(lines)} lines said, {len(taken)} taken by the door")
     stored = on.await_settled(taken, DRAIN_S)
     _assert_settled_once(taken, stored)
+    on.await_quiet(DRAIN_S)
     verdict = on.verdict(outages)
-    assert not verdict.doubled, f"answered twice: {verdict.doubled[:5]}"
-    assert not verdict.disordered, f"out of order: {verdict.disordered[:5]}"
+    assert not verdict.doubled, f"answered twice: {few(verdict.doubled)}"
+    assert not verdict.disordered, f"out of order: {few(verdict.disordered)}"
     texts = {line.marker: line.text for line in taken}
     silent = [finding.line.marker for finding in verdict.lost if finding.line.marker in texts]
     wrong = [marker for marker in silent if not stored[texts[marker]].reasons <= STALE]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.acceptance.outage import Scene, Stored, keep_dead, scene
+from tests.acceptance.outage import Scene, Stored, few, keep_dead, scene
 from tests.chaos.judge import Disturbance
 from tests.chaos.plan import Line, undisturbed
 
@@ -13,8 +12,6 @@ LINES, DEAD_S = 100, 180.0
 RECOVERED_S = 150.0
 #: Lines older than this are not answered any more; an answer takes a moment on top.
 FRESH_S = 300.0 + 10.0
-#: Where nothing is answered for so long, nothing more will be.
-QUIET_S = 20.0
 
 
 def check(say: Callable[[str], None]) -> None:
@@ -27,7 +24,7 @@ def check(say: Callable[[str], None]) -> None:
         say(f"{len(on.talk.said())} lines said, {len(missed)} of them to nobody")
         assert len(missed) == LINES, "the door has answered while it was to be dead"
         stored = on.await_settled(lines, RECOVERED_S)
-        time.sleep(QUIET_S)
+        on.await_quiet(RECOVERED_S)
         _assert_stored_once(lines, stored, say)
         _assert_no_wrong_answer(on, outage)
 
@@ -46,9 +43,9 @@ def _assert_stored_once(lines: Sequence[Line], stored: Mapping[str, Stored], say
 
 def _assert_no_wrong_answer(on: Scene, outage: Disturbance) -> None:
     verdict = on.verdict([outage])
-    assert not verdict.doubled, f"answered twice: {verdict.doubled[:5]}"
-    assert not verdict.disordered, f"out of order: {verdict.disordered[:5]}"
-    assert not verdict.lost, f"lost: {verdict.lost[:5]}"
+    assert not verdict.doubled, f"answered twice: {few(verdict.doubled)}"
+    assert not verdict.disordered, f"out of order: {few(verdict.disordered)}"
+    assert not verdict.lost, f"lost: {few(verdict.lost)}"
     stale = on.answered_later_than(FRESH_S)
     assert not stale, f"answered when nobody waited for it any more: {stale[:5]}"
     on.say(f"{verdict.answered} answered, {len(verdict.open)} left open")
