@@ -1,7 +1,7 @@
 """What a call costs us, counted in Python calls: a figure that no neighbour and no slow machine can move.
 
-The SDKs' own ways (``chat.completions.create``, ``messages.create``, ``Generation.call``) cost several
-times as much; at 50 lines a second that is a core. docs/providers.md has the milliseconds.
+The slow parts of the SDKs are the transformation of messages (openai), copies of them (dashscope) and the HTTP pools of
+both and of anthropic; docs/providers.md has the milliseconds.
 """
 
 from __future__ import annotations
