@@ -254,13 +254,16 @@ def _clocks(moments: Iterable[float]) -> str:
 # -- recovery ----------------------------------------------------------------------------------------------------------
 
 
-def recovery_s(since: float, said: Iterable[Said], sends: Sequence[Send], *, killed_at: float) -> float | None:
-    """Return the seconds from ``since`` to the next answer to a line said after the kill; None: there is none yet.
+def recovery_s(
+    since: float, said: Iterable[Said], sends: Sequence[Send], *, killed_at: float, asked_since: float
+) -> float | None:
+    """Return the seconds from ``since`` to the next answer to a line said after ``asked_since``; None: none yet.
 
-    An answer to an earlier line could be one that was on its way already. Chats with a call that was not answered
-    before the kill do not count: there a command waits for its reconciliation.
+    After the kill of one process only lines said since then count: an answer to an earlier one could have been on its
+    way already. Chats with a call that was not answered before the kill do not count either: there a command waits for
+    its reconciliation.
     """
     waiting = {send.chat for send in sends if send.message_id is None and send.at < killed_at}
-    asked = {line.marker for line in said if line.at >= killed_at and line.chat not in waiting}
+    asked = {line.marker for line in said if line.at >= asked_since and line.chat not in waiting}
     told = [moment for send in sends if asked.intersection(send.markers) for moment in send.executed if moment >= since]
     return min(told) - since if told else None

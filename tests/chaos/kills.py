@@ -62,7 +62,9 @@ class Executioner:
         at = time.time()
         is_between = kill.role in MATTERS and any(send.is_held and send.at > at - HELD_S for send in before)
         killed_at, since = self._strike(kill)
-        recovery = self._await_recovery(since, killed_at=killed_at)
+        # of what was said before everything went down nothing can be on its way
+        asked_since = 0.0 if kill.role == EVERYTHING else killed_at
+        recovery = self._await_recovery(since, killed_at=killed_at, asked_since=asked_since)
         struck = Struck(kill, at, recovery, is_between)
         self.struck.append(struck)
         note = ", a command between row and result" if is_between else ""
@@ -134,10 +136,10 @@ class Executioner:
         self.stack.start()
         return done, time.time()
 
-    def _await_recovery(self, since: float, *, killed_at: float) -> float:
+    def _await_recovery(self, since: float, **when: float) -> float:
         deadline = time.monotonic() + GIVE_UP_S
         while True:
-            recovered = recovery_s(since, self.talk.said(), self.sends(), killed_at=killed_at)
+            recovered = recovery_s(since, self.talk.said(), self.sends(), **when)
             if recovered is not None:
                 return recovered
             self.stack.check_lives()

@@ -193,16 +193,17 @@ def test_a_send_is_held_until_its_answer_and_its_result_are_there() -> None:
 def test_recovery_is_the_first_answer_to_a_line_said_after_the_kill() -> None:
     said = [line(1, at=99.0), line(2, at=101.0), line(3, at=102.0)]
     sends = [answer(1, executed=(100.5,)), answer(2, executed=(108.0,)), answer(3, executed=(107.0,))]
-    assert recovery_s(100.0, said, sends, killed_at=100.0) == 7.0
+    assert recovery_s(100.0, said, sends, killed_at=100.0, asked_since=100.0) == 7.0
 
 
-def test_recovery_of_a_restart_counts_from_the_restart() -> None:
-    said, sends = [line(1, at=110.0)], [answer(1, executed=(134.0,))]
-    assert recovery_s(130.0, said, sends, killed_at=100.0) == 4.0
+def test_recovery_of_a_restart_counts_from_the_restart_and_takes_any_answer() -> None:
+    """Nothing was on its way while everything was down."""
+    said, sends = [line(1, at=99.0)], [answer(1, executed=(134.0,))]
+    assert recovery_s(130.0, said, sends, killed_at=100.0, asked_since=0.0) == 4.0
 
 
 def test_there_is_no_recovery_without_an_answer_nor_by_a_room_that_waits_for_an_unknown() -> None:
     said = [line(1, at=99.0), line(2, at=101.0)]
-    assert recovery_s(100.0, said, [answer(1, executed=(100.5,))], killed_at=100.0) is None
+    assert recovery_s(100.0, said, [answer(1, executed=(100.5,))], killed_at=100.0, asked_since=100.0) is None
     waiting = [unanswered(1, at=99.0), answer(2, executed=(101.0,))]
-    assert recovery_s(100.0, said, waiting, killed_at=100.0) is None
+    assert recovery_s(100.0, said, waiting, killed_at=100.0, asked_since=100.0) is None
