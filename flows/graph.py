@@ -11,12 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from flows import nodes
 from flows.context import FIELDS, IMMUTABLE
 from flows.graph_shape import ancestors_of, check_shape, order
-from flows.graph_spec import EdgeSpec, GraphError, GraphSpec, NodeSpec, OnError, Problem, from_pydantic, read
+from flows.graph_spec import (
+    EdgeSpec,
+    GraphError,
+    GraphSpec,
+    NodeSpec,
+    OnError,
+    Problem,
+    from_pydantic,
+    node_place,
+    read,
+)
 from flows.nodes import Node
 from flows.nodes._cel import compile_condition
 from flows.policies import NO_POLICY, Policy
@@ -144,28 +155,38 @@ def _plugin(spec: NodeSpec) -> Node:
 def _check_nodes(spec: GraphSpec) -> list[Problem]:
     problems: list[Problem] = []
     if len(spec.nodes) > MAX_NODES:
-        problems.append(Problem("graph", f"It has {len(spec.nodes)} nodes.", f"At most {MAX_NODES} are allowed."))
+        problems.append(_too_many(len(spec.nodes)))
     seen: set[str] = set()
     for node in spec.nodes:
         if node.id in seen:
-            problems.append(Problem(f"node {node.id}", "This id is used twice.", "Give one of them another id."))
+            problems.append(_used_twice(node_place(node.id)))
         seen.add(node.id)
         problems.extend(_check_node(node))
     return problems
 
 
 def _check_node(node: NodeSpec) -> list[Problem]:
-    place = f"node {node.id}"
+    place = node_place(node.id)
     if node.type not in nodes.registry:
         known = ", ".join(plugin.key for plugin in nodes.registry)
-        return [Problem(place, f"There is no node type {node.type!r}.", f"Known types: {known}.")]
+        return [
+            Problem(
+                place,
+                _("There is no node type “%(type)s”.") % {"type": node.type},
+                _("Known types: %(known)s.") % {"known": known},
+            )
+        ]
     plugin = nodes.registry.get(node.type)
     try:
         config = plugin.Config.load(node.config)
     except ValidationError as error:
         return [from_pydantic(place, item) for item in error.errors()]
     problems = [
-        Problem(place, f"Its default value sets {name!r}.", "Only fields that nodes may write can have a default.")
+        Problem(
+            place,
+            _("Its default value sets “%(name)s”.") % {"name": name},
+            _("Only fields that nodes may write can have a default."),
+        )
         for name in node.default
         if name not in FIELDS or name in IMMUTABLE
     ]
@@ -177,8 +198,11 @@ def _check_node(node: NodeSpec) -> list[Problem]:
 def _check_policy(place: str, node: NodeSpec) -> list[Problem]:
     if not node.deadline_s or node.deadline_s >= node.timeout_s:
         return []
-    problem = f"Its deadline ({node.deadline_s:g} s) ends before one attempt may ({node.timeout_s:g} s)."
-    return [Problem(place, problem, "Make the deadline longer, or the time limit shorter.")]
+    problem = _("Its deadline (%(deadline)g s) ends before one attempt may (%(timeout)g s).") % {
+        "deadline": node.deadline_s,
+        "timeout": node.timeout_s,
+    }
+    return [Problem(place, problem, _("Make the deadline longer, or the time limit shorter."))]
 
 
 def _check_conditions(place: str, conditions: list[str]) -> list[Problem]:
@@ -187,7 +211,7 @@ def _check_conditions(place: str, conditions: list[str]) -> list[Problem]:
         try:
             compile_condition(text)
         except ValueError as error:
-            problems.append(Problem(place, f"The condition {text!r} cannot be used: {error}", "Correct the condition."))
+            problems.append(_unusable(place, text, error))
     return problems
 
 
@@ -196,13 +220,16 @@ def _check_edges(spec: GraphSpec) -> list[Problem]:
     by_id = {node.id: node for node in spec.nodes}
     seen: set[str] = set()
     for edge in spec.edges:
-        place = f"edge {edge.id}"
+        place = _("edge %(id)s") % {"id": edge.id}
         if edge.id in seen:
-            problems.append(Problem(place, "This id is used twice.", "Give one of them another id."))
+            problems.append(_used_twice(place))
         seen.add(edge.id)
         problems.extend(
-            Problem(place, f"Its {end} {name!r} is no node of this flow.", "Connect it to an existing node.")
-            for end, name in (("source", edge.source), ("target", edge.target))
+            Problem(place, text % {"name": name}, _("Connect it to an existing node."))
+            for text, name in (
+                (_("It begins at “%(name)s”, which is no node of this flow."), edge.source),
+                (_("It leads to “%(name)s”, which is no node of this flow."), edge.target),
+            )
             if name not in by_id
         )
         problems.extend(_check_port(place, edge, by_id.get(edge.source)))
@@ -216,7 +243,7 @@ def _check_condition(place: str, text: str) -> list[Problem]:
     try:
         compile_condition(text)
     except ValueError as error:
-        return [Problem(place, f"The condition {text!r} cannot be used: {error}", "Correct the condition.")]
+        return [_unusable(place, text, error)]
     return []
 
 
@@ -230,5 +257,20 @@ def _check_port(place: str, edge: EdgeSpec, source: NodeSpec | None) -> list[Pro
         return []  # the node itself is reported already
     if edge.port in ports:
         return []
-    known = ", ".join(ports) or "none"
-    return [Problem(place, f"Node {source.id} has no way out {edge.port!r}.", f"It has: {known}.")]
+    known = ", ".join(ports) or "—"
+    problem = _("Node %(id)s has no way out “%(port)s”.") % {"id": source.id, "port": edge.port}
+    return [Problem(place, problem, _("It has: %(known)s.") % {"known": known})]
+
+
+def _too_many(number: int) -> Problem:
+    problem = _("It has %(number)s nodes.") % {"number": number}
+    return Problem(_("graph"), problem, _("At most %(most)s are allowed.") % {"most": MAX_NODES})
+
+
+def _used_twice(place: str) -> Problem:
+    return Problem(place, _("This id is used twice."), _("Give one of them another id."))
+
+
+def _unusable(place: str, text: str, error: ValueError) -> Problem:
+    problem = _("The condition “%(text)s” cannot be used: %(error)s") % {"text": text, "error": error}
+    return Problem(place, problem, _("Correct the condition."))

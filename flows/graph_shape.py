@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from flows import nodes
-from flows.graph_spec import EdgeSpec, GraphSpec, Problem
+from flows.graph_spec import EdgeSpec, GraphSpec, Problem, node_place
 
 __all__ = ["ancestors_of", "check_shape", "order"]
 
@@ -33,16 +34,18 @@ def check_shape(spec: GraphSpec) -> list[Problem]:
     ids = {node.id for node in spec.nodes}
     edges = [edge for edge in spec.edges if edge.source in ids and edge.target in ids]
     if not ids:
-        return [Problem("graph", "It has no nodes.", "Add at least one node.")]
+        return [Problem(_("graph"), _("It has no nodes."), _("Add at least one node."))]
     try:
         order(spec.model_copy(update={"edges": tuple(edges)}))
     except CycleError as error:
         circle = " → ".join(error.args[1])
-        return [Problem("graph", f"It runs in a circle: {circle}.", "Remove one of these edges.")]
+        problem = _("It runs in a circle: %(circle)s.") % {"circle": circle}
+        return [Problem(_("graph"), problem, _("Remove one of these edges."))]
     entries = [node.id for node in spec.nodes if not any(edge.target == node.id for edge in edges)]
     if len(entries) > 1:
         names = ", ".join(entries)
-        return [Problem("graph", f"These nodes have no way in: {names}.", "Connect all but the first one.")]
+        problem = _("These nodes have no way in: %(names)s.") % {"names": names}
+        return [Problem(_("graph"), problem, _("Connect all but the first one."))]
     return [*_check_ways_out(spec, edges), *_check_parallel_writers(spec, edges)]
 
 
@@ -59,7 +62,11 @@ def _check_ways_out(spec: GraphSpec, edges: list[EdgeSpec]) -> list[Problem]:
         except ValidationError:
             continue
         problems.extend(
-            Problem(f"node {node.id}", f"Its way out {port!r} leads nowhere.", "Connect it to a node.")
+            Problem(
+                node_place(node.id),
+                _("Its way out “%(port)s” leads nowhere.") % {"port": port},
+                _("Connect it to a node."),
+            )
             for port in ports
             if port != "error" and (node.id, port) not in connected
         )
@@ -80,9 +87,9 @@ def _check_parallel_writers(spec: GraphSpec, edges: list[EdgeSpec]) -> list[Prob
                 continue
             problems.append(
                 Problem(
-                    f"nodes {first.id}, {second.id}",
-                    "They can run side by side and write the same fields.",
-                    "Put one after the other, or on different ways of one decision.",
+                    _("nodes %(ids)s") % {"ids": f"{first.id}, {second.id}"},
+                    _("They can run side by side and write the same fields."),
+                    _("Put one after the other, or on different ways of one decision."),
                 )
             )
     return problems

@@ -10,12 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.policies import MAX_RETRIES, MAX_RETRY_WAIT_S
 from worktool_ai.lib.config import problem_text
 
-__all__ = ["EdgeSpec", "GraphError", "GraphSpec", "NodeSpec", "OnError", "Problem", "from_pydantic", "read"]
+__all__ = [
+    "EdgeSpec",
+    "GraphError",
+    "GraphSpec",
+    "NodeSpec",
+    "OnError",
+    "Problem",
+    "from_pydantic",
+    "node_place",
+    "read",
+]
 
 ID_PATTERN = r"^[a-z][a-z0-9_-]{0,59}$"
 
@@ -90,10 +101,15 @@ def read(document: Mapping[str, Any]) -> GraphSpec:
     try:
         return GraphSpec.model_validate(document)
     except ValidationError as error:
-        raise GraphError([from_pydantic("graph", item) for item in error.errors()]) from None
+        raise GraphError([from_pydantic(_("graph"), item) for item in error.errors()]) from None
 
 
 def from_pydantic(place: str, item: Any) -> Problem:
     """Say what pydantic found wrong, for people."""
     where = ".".join(str(part) for part in item["loc"])
-    return Problem(f"{place} {where}".strip(), problem_text(item), "Correct this field.")
+    return Problem(f"{place} {where}".strip(), problem_text(item), _("Correct this field."))
+
+
+def node_place(node_id: str) -> str:
+    """Name a node as the place of a problem."""
+    return _("node %(id)s") % {"id": node_id}

@@ -102,7 +102,7 @@ class TestPages:
         graph["edges"].append({"id": "back", "source": "reply", "port": "next", "target": "receive"})
         drafts.import_graph(flow, graph, actor=None)
         shown = text_of(owner.get(page(flow)))
-        assert "It runs in a circle" in shown
+        assert "连线形成了环" in shown
         assert "反问" in shown
 
     def test_a_new_flow_starts_with_an_empty_draft(self, owner, flow):
@@ -203,7 +203,7 @@ class TestPublishing:
         drafts.import_graph(flow, graph, actor=None)
         answer = owner.post(reverse("admin:flows_flow_publish", args=[flow.pk]), {"publish-note": ""}, follow=True)
         told = [str(message) for message in answer.context["messages"]]
-        assert any("node receive" in text and "'silent'" in text for text in told)
+        assert any("节点 receive" in text and "“silent”" in text for text in told)
         assert FlowVersion.objects.filter(flow=flow).count() == 1
 
     def test_a_sound_draft_becomes_the_active_version(self, owner, flow):

@@ -167,7 +167,7 @@ def test_a_command_that_knows_the_folder_publishes_it_and_it_answers(
 def test_without_the_folder_nothing_is_published(seeded, graph_file):
     told = manage("publish_flow", str(graph_file))
     assert told.returncode != 0
-    assert "node greet" in told.stderr
+    assert "节点 greet" in told.stderr
     assert FlowVersion.objects.count() == 1
 
 
