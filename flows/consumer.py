@@ -37,8 +37,9 @@ logger = get_logger(__name__)
 
 BACKOFF_S = (0.1, 5.0)
 STANDBY_S = 0.5
-#: While Redis is away the inbox waits for it, because older lines may lie there; so long at most.
-INBOX_PATIENCE = timedelta(seconds=20)
+#: While Redis is away the inbox waits for it, because older lines may lie there, and nothing can be sent without it
+#: anyway; so long at most, which is less than a line is fresh.
+INBOX_PATIENCE = timedelta(minutes=4)
 LAST_ID = UUID(int=2**128 - 1)
 
 #: Of psycopg's OperationalErrors those that say something about the data; all others are the infrastructure's.
