@@ -7,6 +7,7 @@ clock. Waiting is not seen. ``python -m tests.bench.sampler FILE…`` prints the
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -45,11 +46,19 @@ def start() -> None:
         return
     path, stacks = Path(folder) / f"{name}.{os.getpid()}.json", Stacks()
 
+    def flush() -> None:
+        path.write_text(json.dumps([[list(stack), seen] for stack, seen in stacks.items()]), encoding="utf-8")
+
     def sample(_number: int, frame: FrameType | None) -> None:
         stacks[_stack(frame)] += 1
         if stacks.total() % FLUSH == 0:
-            path.write_text(json.dumps([[list(stack), seen] for stack, seen in stacks.items()]), encoding="utf-8")
+            flush()
 
+    def stop() -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)  # Python takes its handlers back at the end: a tick would then kill
+        flush()
+
+    atexit.register(stop)
     signal.signal(signal.SIGPROF, sample)
     signal.siginterrupt(signal.SIGPROF, False)
     signal.setitimer(signal.ITIMER_PROF, PERIOD_S, PERIOD_S)
