@@ -21,7 +21,7 @@ __all__ = ["environment", "main", "start"]
 
 VARIABLE = "BENCH_SAMPLES"
 ROOT = Path(__file__).resolve().parent.parent.parent
-PERIOD_S = 0.002
+PERIOD_S = 0.002  # the kernel may round it up to its own tick
 #: Written after so many samples: a process may be killed at its end.
 FLUSH = 500
 DEPTH = 80
@@ -83,7 +83,7 @@ def main(files: Sequence[str]) -> None:
             own[stack[0]] += seen
             for function in set(stack):
                 cumulated[function] += seen
-    print(f"{total} samples of {PERIOD_S * 1000:g} ms CPU")
+    print(f"{total} samples")
     for title, counts in (("itself", own), ("with what it calls", cumulated)):
         print(f"-- {title}")
         for function, seen in counts.most_common(SHOWN):
