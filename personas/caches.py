@@ -4,15 +4,17 @@
 copy          tables                                       holds
 ============  ===========================================  ==========================================
 ``cast``      personas, models, mappings, intents, topics  :class:`personas.selection.Cast`
-``rules``     intent rules                                 a built :class:`personas.local.Recogniser`
+``rules``     intent rules, intents, topics                a built :class:`CombinedRecogniser` with the small model
 ============  ===========================================  ==========================================
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from personas.local.recogniser import Recogniser
+from personas.local.combined import CombinedRecogniser
+from personas.local.model import IntentModel, ModelError
 from personas.local.rules import Rule
 from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
 from personas.selection import Cast, IntentSnapshot, ModelSnapshot
@@ -34,8 +36,8 @@ def cast() -> Cast:
     return _cast.get()
 
 
-def recogniser() -> Recogniser:
-    """Return the recogniser of the active intent rules."""
+def recogniser() -> CombinedRecogniser:
+    """Return the recogniser of the active intent rules, with the small model."""
     return _rules.get()
 
 
@@ -90,10 +92,23 @@ def _intent(row: Intent) -> IntentSnapshot:
     return IntentSnapshot(row.key, row.name, row.description, row.needs_human)
 
 
-def _load_recogniser() -> Recogniser:
+def _load_recogniser() -> CombinedRecogniser:
     with borrowed():
         rows = IntentRule.objects.filter(is_active=True, intent__is_active=True).select_related("topic")
-        return Recogniser([rule for row in rows.order_by("slug") if (rule := _usable_rule(row))])
+        rules = [rule for row in rows.order_by("slug") if (rule := _usable_rule(row))]
+        intents = Intent.objects.filter(is_active=True).values_list("key", flat=True)
+        labels = {*intents, *TemplateCategory.objects.values_list("name", flat=True)}
+    return CombinedRecogniser(rules, _model(), labels)
+
+
+@cache
+def _model() -> IntentModel | None:
+    """Arrays that cannot be used must not silence the rules."""
+    try:
+        return IntentModel.load()
+    except ModelError as error:
+        logger.exception("intent_model_unusable", error=str(error))
+        return None
 
 
 def _usable_rule(row: IntentRule) -> Rule | None:
@@ -135,4 +150,4 @@ def _rules_version() -> object:
 
 
 _cast: VersionedCache[Cast] = VersionedCache(_load_cast, _cast_version)
-_rules: VersionedCache[Recogniser] = VersionedCache(_load_recogniser, _rules_version)
+_rules: VersionedCache[CombinedRecogniser] = VersionedCache(_load_recogniser, _rules_version)

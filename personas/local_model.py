@@ -64,14 +64,14 @@ class Choice:
 
 
 def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
-    """Tell intent and topic by the rules in force."""
+    """Tell intent and topic by the rules in force and the small model."""
     started = time.monotonic()
     try:
         found = caches.recogniser().recognise(text)
     except Exception as error:
         logger.exception("local_recognition_failed")
         _note(chain, "intent", persona, started, {"text": text}, {}, error)
-        return IntentRecognitionResult(UNCLEAR, None, 0.0, f"规则无法使用：{type(error).__name__}")
+        return IntentRecognitionResult(UNCLEAR, None, 0.0, f"本地识别无法使用：{type(error).__name__}")
     answer = {"intent": found.intent, "topic": found.topic, "confidence": found.confidence, "why": found.why}
     _note(chain, "intent", persona, started, {"text": text}, answer)
     return IntentRecognitionResult(found.intent, found.topic, found.confidence, found.why)

@@ -47,8 +47,8 @@ class PatternSet:
         self._sets = [(start, _compiled(patterns[start : start + together])) for start in starts]
 
     def search(self, text: str) -> list[int]:
-        """Return the numbers of the patterns that occur."""
-        return [start + number for start, found in self._sets for number in found.Match(text) or ()]
+        """Return the numbers of the patterns that occur, in ascending order."""
+        return [start + number for start, found in self._sets for number in sorted(found.Match(text) or ())]
 
 
 def _compiled(patterns: Sequence[str]) -> re2.Set:

@@ -20,7 +20,7 @@ from personas.local.normalise import normalise
 from personas.local.phrases import PatternSet, PhraseSet
 from personas.local.rules import Rule
 
-__all__ = ["UNCLEAR", "Recogniser", "Recognition"]
+__all__ = ["UNCLEAR", "Candidate", "Evidence", "Recogniser", "Recognition", "decide"]
 
 UNCLEAR = "unclear"
 
@@ -78,7 +78,7 @@ class _Needle:
 
 
 @dataclass(slots=True)
-class _Candidate:
+class Candidate:
     """What speaks for one topic, or for one intent without a topic."""
 
     topic: str | None
@@ -87,6 +87,7 @@ class _Candidate:
     explained: int = 0
     score: float = 0.0
     found: list[str] = field(default_factory=list)
+    rules: set[str] = field(default_factory=set)
 
     @property
     def intent(self) -> str:
@@ -107,6 +108,7 @@ class _Candidate:
         return RANK.get(self.intent, RANK_OF_OTHERS)
 
     def add(self, rule: Rule, needles: list[_Needle]) -> None:
+        self.rules.add(rule.slug)
         weight = rule.weight * (1 + REPEAT_BONUS * (min(len(needles), 3) - 1))
         self.weights.append(weight)
         self.intents[rule.intent] = self.intents.get(rule.intent, 0.0) + weight
@@ -117,6 +119,22 @@ class _Candidate:
 
     def __str__(self) -> str:
         return f"{self.topic or self.intent} {self.score:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the rules found in a line: ``rules`` by slug, what they speak for, and what the line's own form says.
+
+    ``against`` names the topics (or intents without one) against which more speaks than for them.
+    """
+
+    line: str
+    asked: bool
+    addressed: bool
+    needed: bool
+    rules: frozenset[str]
+    candidates: list[Candidate]
+    against: frozenset[str]
 
 
 class Recogniser:
@@ -132,28 +150,40 @@ class Recogniser:
 
     def recognise(self, text: str) -> Recognition:
         """Tell intent, topic, confidence and why; any text is fine, an empty one is unclear."""
+        return decide(self.examine(text))
+
+    def examine(self, text: str) -> Evidence:
+        """Tell what the rules find in a line, without a verdict."""
         line = normalise(text)
         patterns = self._pattern_set.search(line)
         asked, addressed, needed = (len(self._patterns) + place in patterns for place in range(3))
         needles = [self._phrases[number] for number in self._phrase_set.search(line)]
         needles += [self._patterns[number] for number in patterns if number < len(self._patterns)]
-        candidates = _gather(needles)
+        by_rule = _by_rule(needles)
+        gathered = _gather(by_rule)
+        candidates = [candidate for candidate in gathered.values() if candidate.evidence > 0]
+        against = frozenset(key for key, candidate in gathered.items() if candidate.evidence < 0)
         _score(candidates, demand=_demand(len(line), asked=asked, addressed=addressed, needed=needed), asked=asked)
-        return _decide(candidates)
+        return Evidence(line, asked, addressed, needed, frozenset(by_rule), candidates, against)
 
 
-def _gather(needles: Sequence[_Needle]) -> list[_Candidate]:
-    """Add up what was found, rule by rule; a rule with an exclude in the line says nothing."""
+def _by_rule(needles: Sequence[_Needle]) -> dict[str, list[_Needle]]:
+    """Group what was found by rule; a rule with an exclude in the line says nothing."""
     excluded = {needle.rule.slug for needle in needles if needle.excludes}
     by_rule: dict[str, list[_Needle]] = {}
     for needle in needles:
         if needle.rule.slug not in excluded:
             by_rule.setdefault(needle.rule.slug, []).append(needle)
-    candidates: dict[str, _Candidate] = {}
+    return by_rule
+
+
+def _gather(by_rule: dict[str, list[_Needle]]) -> dict[str, Candidate]:
+    """Add up what was found, rule by rule, under topics and intents without one."""
+    candidates: dict[str, Candidate] = {}
     for found in by_rule.values():
         rule = found[0].rule
-        candidates.setdefault(rule.topic or rule.intent, _Candidate(rule.topic)).add(rule, found)
-    return [candidate for candidate in candidates.values() if candidate.evidence > 0]
+        candidates.setdefault(rule.topic or rule.intent, Candidate(rule.topic)).add(rule, found)
+    return candidates
 
 
 def _demand(length: int, *, asked: bool, addressed: bool, needed: bool) -> float:
@@ -163,7 +193,7 @@ def _demand(length: int, *, asked: bool, addressed: bool, needed: bool) -> float
     return (NEEDING_BONUS if needed else 1.0) * min(1.0, TALE / max(length, 1))
 
 
-def _score(candidates: Iterable[_Candidate], *, demand: float, asked: bool) -> None:
+def _score(candidates: Iterable[Candidate], *, demand: float, asked: bool) -> None:
     talk = max((_saturate(c.evidence) for c in candidates if c.intent == "chat"), default=0.0)
     factor = demand * (1 - TALK_DAMPING[asked] * talk)
     for candidate in candidates:
@@ -175,8 +205,9 @@ def _saturate(evidence: float) -> float:
     return 1 - math.exp(-STEEPNESS * max(evidence, 0.0))
 
 
-def _decide(candidates: list[_Candidate]) -> Recognition:
-    ranked = sorted(candidates, key=lambda c: (c.score >= ENOUGH, c.rank, c.evidence), reverse=True)
+def decide(evidence: Evidence) -> Recognition:
+    """Return the rules' own verdict on what they found."""
+    ranked = sorted(evidence.candidates, key=lambda c: (c.score >= ENOUGH, c.rank, c.evidence), reverse=True)
     if not ranked:
         return Recognition(UNCLEAR, None, 0.0, "没有命中任何规则")
     best, others = ranked[0], ranked[1:]
@@ -192,7 +223,7 @@ def _decide(candidates: list[_Candidate]) -> Recognition:
     )
 
 
-def _explain(best: _Candidate, others: list[_Candidate]) -> str:
+def _explain(best: Candidate, others: list[Candidate]) -> str:
     rest = "、".join(str(candidate) for candidate in others[:2])
     return f"{best} ← {'；'.join(best.found[:4])}" + (f" | 其次 {rest}" if rest else "")
 

@@ -7,6 +7,7 @@ which runs in linear time whatever a customer types. Phrases are brought to the 
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from personas.local.phrases import parse_phrase
 
-__all__ = ["RULES_FOLDER", "Rule", "RuleError", "load_rules"]
+__all__ = ["RULES_FOLDER", "Rule", "RuleError", "fingerprint", "load_rules"]
 
 RULES_FOLDER = Path(__file__).resolve().parent.parent / "data" / "rules"
 
@@ -76,6 +77,12 @@ def _check_pattern(pattern: str) -> None:
         raise ValueError(f"pattern {pattern!r} is not RE2 syntax: {error}") from error
     if found_in_nothing:
         raise ValueError(f"pattern {pattern!r} matches every line")
+
+
+def fingerprint(rule: Rule) -> str:
+    """Return a short digest of what a rule finds and says; its note and whether it is on do not count."""
+    said = rule.model_dump_json(exclude={"note", "active"})
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def load_rules(folder: Path = RULES_FOLDER) -> tuple[Rule, ...]:
