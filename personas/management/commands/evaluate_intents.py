@@ -27,14 +27,14 @@ class Command(BaseCommand):
         except (LineError, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file}: {error}", returncode=2) from error
         done = evaluate(lines)
+        if out := options["json"]:
+            out.write_text(json.dumps(done.report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        if out := options["predictions"]:
+            rows = (json.dumps(row, ensure_ascii=False) for row in done.predictions())
+            out.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
         for name in TOLD:
             self.stdout.write(f"{name:>18} {done.report[name]}")
         for label, row in done.report["per_class"].items():
             self.stdout.write(
                 f"{row['f1']:.2f}  p {row['precision']:.2f}  r {row['recall']:.2f}  {row['n']:>4}  {label}"
             )
-        if out := options["json"]:
-            out.write_text(json.dumps(done.report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        if out := options["predictions"]:
-            rows = (json.dumps(row, ensure_ascii=False) for row in done.predictions())
-            out.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
