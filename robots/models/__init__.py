@@ -7,6 +7,7 @@ from robots.models.inbound import DeadLetter, Fingerprint, InboxEntry, Media
 from robots.models.messages import Conversation, Direction, Message, Owner, Reason, Room, RoomType
 from robots.models.recovery import CallbackGap, DoorMark, GapCause, GapState, OpenQuestion
 from robots.models.robots import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
+from robots.models.switches import Switch, SwitchScope
 
 __all__ = [
     "CallbackGap",
@@ -33,4 +34,6 @@ __all__ = [
     "RobotGroup",
     "Room",
     "RoomType",
+    "Switch",
+    "SwitchScope",
 ]

@@ -74,6 +74,14 @@ class Priority(models.IntegerChoices):
     BULK = 3, _("bulk")
 
 
+class Decision(models.TextChoices):
+    """What a person, or the deadline, has decided about a command that no rule could decide."""
+
+    SENT = "sent", _("was sent")
+    RESENT = "resent", _("sent again")
+    UNRESOLVED = "unresolved", _("stays unknown")
+
+
 class Command(models.Model):
     """One command of one robot. ``id`` is our sendId; ``platform_id`` is the messageId that the platform gave for it.
 
@@ -144,7 +152,19 @@ class Command(models.Model):
         verbose_name=_("cancels"),
         help_text=_("Of a control command 305: the accepted command that it takes out of the phone's queue."),
     )
+    recalls = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="recall",
+        verbose_name=_("recalls"),
+        help_text=_("Of a command 226: the command whose line it takes back from the chat."),
+    )
     requested_by = models.CharField(_("requested by"), max_length=150, blank=True, db_default="")
+    decision = models.CharField(_("decision"), max_length=12, choices=Decision, blank=True, db_default="")
+    decided_by = models.CharField(_("decided by"), max_length=150, blank=True, db_default="")
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("command")

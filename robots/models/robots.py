@@ -111,6 +111,7 @@ class Robot(models.Model):
     watch_until = models.TimeField(_("expect lines until"), null=True, blank=True)
     is_online = models.BooleanField(_("online"), null=True, editable=False)
     last_callback_at = models.DateTimeField(_("last callback"), null=True, editable=False)
+    pace_s = models.FloatField(_("seconds per command"), null=True, editable=False)
     reconciled_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
