@@ -1,8 +1,8 @@
 """Claiming conversations: who may advance one, until when, under which epoch.
 
-One statement takes due conversations (SKIP LOCKED), raises each epoch and sets the lease; a second transaction locks
-those that are still ours and reads each one's head run with what a walk needs. A claim whose head run is gone (ended by
-hand, say) or not due yet (lines are still being merged into it) is given back.
+One transaction takes due conversations (SKIP LOCKED), raises each epoch, sets the lease, and reads each one's head run
+with what a walk needs. A claim whose head run is gone (ended by hand, say) or not due yet (lines are still being merged
+into it) is given back.
 
 A run that is found active was interrupted: its worker died. That counts as a recovery. A worker that lives hands a run
 back as queued (:mod:`flows.engine.interruptions`) and says itself what counts.
@@ -28,7 +28,7 @@ from flows.nodes import HistoryLine
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.db import borrowed, tx
 
-__all__ = ["Claim", "HeadRun", "claim", "due_count", "head_runs", "holder", "release_idle", "renew"]
+__all__ = ["Claim", "HeadRun", "claim", "claim_heads", "due_count", "head_runs", "holder", "release_idle", "renew"]
 
 HISTORY_LINES = 20
 
@@ -143,19 +143,41 @@ class HeadRun:
 
 def claim(count: int) -> list[Claim]:
     """Take up to ``count`` due conversations for this process."""
-    moment = now()
     with tx(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"now": moment, "until": _lease_end(), "holder": holder(), "count": count})
-        return [Claim(*row) for row in cursor.fetchall()]
+        return _claim(cursor, count)
+
+
+def claim_heads(count: int) -> tuple[list[Claim], list[HeadRun]]:
+    """Take up to ``count`` due conversations and their head runs, in one transaction.
+
+    Conversations that turn out to have nothing to do are given back; they are among the claims all the same.
+    """
+    with tx(), connection.cursor() as cursor:
+        claims = _claim(cursor, count)
+        rows = _activate(cursor, [item.conversation_id for item in claims]) if claims else []
+    return claims, _found(claims, rows)
 
 
 def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
     """Mark each claimed conversation's head run active and read it. A run found active was interrupted before."""
-    by_conversation = {item.conversation_id: item for item in claims}
     with tx(), connection.cursor() as cursor:
-        held = _lock(cursor, claims)
-        cursor.execute(_HEADS, {"conversations": held, "now": now(), "history": HISTORY_LINES})
-        rows = cursor.fetchall()
+        rows = _activate(cursor, _lock(cursor, claims))
+    return _found(claims, rows)
+
+
+def _claim(cursor: Any, count: int) -> list[Claim]:
+    cursor.execute(_CLAIM, {"now": now(), "until": _lease_end(), "holder": holder(), "count": count})
+    return [Claim(*row) for row in cursor.fetchall()]
+
+
+def _activate(cursor: Any, conversations: Sequence[UUID]) -> list[Any]:
+    """Mark the head runs of conversations whose leases are locked, and read them."""
+    cursor.execute(_HEADS, {"conversations": list(conversations), "now": now(), "history": HISTORY_LINES})
+    return list(cursor.fetchall())
+
+
+def _found(claims: Sequence[Claim], rows: Sequence[Any]) -> list[HeadRun]:
+    by_conversation = {item.conversation_id: item for item in claims}
     found = [_head_run(by_conversation[row[1]], row) for row in rows]
     missing = by_conversation.keys() - {run.claim.conversation_id for run in found}
     if missing:

@@ -72,22 +72,10 @@ def advance(count: int) -> int:
     wanted = min(count, MAX_BATCH, slots.free())
     if wanted <= 0:
         return 0
-    claimed = claims.claim(wanted)
-    if not claimed:
-        return 0
-    slots.take({item.conversation_id for item in claimed})
+    claimed, heads = claims.claim_heads(wanted)
+    slots.take({head.claim.conversation_id for head in heads})
     if len(claimed) == wanted:
         doorbell.ring(MAX_BATCH)  # there may be more; somebody else can begin while we wait for models
-    try:
-        heads = claims.head_runs(claimed)
-    except BaseException:
-        for item in claimed:
-            slots.give_back(item.conversation_id)
-        raise
-    walked = {head.claim.conversation_id for head in heads}
-    for item in claimed:
-        if item.conversation_id not in walked:
-            slots.give_back(item.conversation_id)
     run_all([partial(_advance_one, head) for head in heads])
     return len(claimed)
 
