@@ -12,7 +12,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from monitoring import overview
-from worktool_ai.accounts.admin_pages import page_of
+from worktool_ai.accounts.admin_pages import connect_page
 from worktool_ai.accounts.permissions import Ability, may
 
 __all__ = ["dashboard", "navigation"]
@@ -115,6 +115,8 @@ def _panels(request: HttpRequest) -> Iterator[dict[str, Any]]:
             "active": lambda request: False,
         }
     if request.user.has_perm("robots.change_robot"):
+        link = reverse("admin:robots_connect")
+        yield {"title": _("Connect a robot"), "icon": "cable", "link": link}
         link = reverse("admin:robots_raw_bodies")
         yield {"title": _("Latest callbacks"), "icon": "move_to_inbox", "link": link}
 
@@ -139,5 +141,5 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "tiles": overview.tiles(request.user),
         "robots": overview.robots(request.user),
-        "add_robot_page": page_of(request.user, "robots.robot", "add"),
+        "add_robot_page": connect_page(request.user),
     }

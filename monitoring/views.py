@@ -13,7 +13,7 @@ from monitoring.lines import LineState
 from monitoring.panel_texts import panel_texts
 from robots.models import Robot
 from worktool_ai.accounts.access import ability_required
-from worktool_ai.accounts.admin_pages import page_of
+from worktool_ai.accounts.admin_pages import connect_page, page_of
 from worktool_ai.accounts.permissions import Ability, may
 from worktool_ai.accounts.scopes import scope_of
 
@@ -36,7 +36,7 @@ def business_panel(request: HttpRequest) -> HttpResponse:
         "texts": panel_texts(),
         "options": _options(request),
         "simulator_page": _simulator_page(request),
-        "add_robot_page": page_of(request.user, "robots.robot", "add"),
+        "add_robot_page": connect_page(request.user),
     }
     response = render(request, "monitoring/business.html", context)
     response["Content-Security-Policy"] = _POLICY

@@ -8,13 +8,26 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from robots import caches, withdrawal
 from robots.inbound.body import BadBody, decode
 from robots.inbound.parse import room_of
-from robots.models import Conversation, DeadLetter, InboxEntry, Message, Mode, Owner, Reason, Robot, RobotGroup
+from robots.models import (
+    Conversation,
+    DeadLetter,
+    InboxEntry,
+    Message,
+    Mode,
+    OnlineChange,
+    Owner,
+    Reason,
+    Robot,
+    RobotGroup,
+)
 from robots.models.inbound import CallbackKind
 from robots.stream import partition_of
 from worktool_ai.accounts import audit
@@ -23,15 +36,19 @@ from worktool_ai.lib import clock
 from worktool_ai.lib.crypto import fingerprint, mask
 
 __all__ = [
+    "add_alias",
     "callback_url",
+    "change_platform_id",
     "create_robot",
     "give_back",
     "new_callback_key",
+    "note_online",
     "redrive",
     "rotate_callback_key",
     "set_callback_key",
     "set_mode",
     "set_platform_id",
+    "set_robot_key",
     "take_over",
 ]
 
@@ -109,6 +126,53 @@ def set_mode(robot: Robot, mode: str, actor: Actor, request: HttpRequest | None 
             audit.record(actor, "robot.set_mode", row, {"mode": before}, {"mode": row.mode}, request)
     caches.forget()
     return row
+
+
+def set_robot_key(robot: Robot, key: str, actor: Actor, request: HttpRequest | None = None) -> Robot:
+    """Set the key that the platform asks for where the robot's key check is on; empty removes it."""
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
+        before, row.robot_key = mask(row.robot_key), key
+        row.save(update_fields=["robot_key", "updated_at"])
+        audit.record(actor, "robot.set_key", row, {"robot_key": before}, {"robot_key": mask(key)}, request)
+    caches.forget()
+    return row
+
+
+def change_platform_id(robot: Robot, robot_id: str, actor: Actor, request: HttpRequest | None = None) -> Robot:
+    """Correct the platform's id of a robot. Raises ``ValidationError`` when another robot here has it."""
+    if Robot.objects.exclude(pk=robot.pk).filter(robot_id_digest=fingerprint(robot_id)).exists():
+        raise ValidationError(_("Another robot here has this id."), code="unique")
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
+        before = mask(row.robot_id)
+        set_platform_id(row, robot_id)
+        row.save(update_fields=["robot_id", "robot_id_digest", "updated_at"])
+        audit.record(actor, "robot.set_id", row, {"platform": before}, {"platform": mask(robot_id)}, request)
+    caches.forget()
+    return row
+
+
+def add_alias(robot: Robot, alias: str, actor: Actor, request: HttpRequest | None = None) -> Robot:
+    """Add a name under which the robot's own lines appear and customers call it; a known one changes nothing."""
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",)).get(pk=robot.pk)
+        if alias and alias not in (row.name, *row.aliases):
+            before = list(row.aliases)
+            row.aliases = [*before, alias]
+            row.save(update_fields=["aliases", "updated_at"])
+            audit.record(actor, "robot.add_alias", row, {"aliases": before}, {"aliases": row.aliases}, request)
+    caches.forget()
+    return row
+
+
+def note_online(robot: Robot, is_online: bool, source: str) -> None:
+    """Note what a query says of the phone; only a change is stored, as a callback's word would be."""
+    with transaction.atomic():
+        row = Robot.objects.select_for_update(of=("self",), no_key=True).get(pk=robot.pk)
+        if row.is_online != is_online:
+            OnlineChange.objects.create(robot=row, is_online=is_online, source=source, at=clock.now())
+            Robot.objects.filter(pk=row.pk).update(is_online=is_online)
 
 
 def callback_url(robot: Robot, event: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import django_filters
 from drf_spectacular.utils import extend_schema
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 
 from flows.nodes import Node, registry
 from monitoring.api.base import ScopedReadView
+from monitoring.api.connecting import ChecksMixin
 from robots.models import Mode, Robot, Room
 from worktool_ai.accounts.models import ApiKey, Role, ScopeKind
 from worktool_ai.accounts.permissions import ABILITIES, Ability, role_of
@@ -37,10 +39,13 @@ class RobotSerializer(serializers.Serializer[Any]):
         return robot.group.name if robot.group else ""
 
 
-class RobotViewSet(ScopedReadView[Robot]):
+class RobotViewSet(ChecksMixin, ScopedReadView[Robot]):
     """Robots inside the scope."""
 
-    requires = Ability.READ_ROBOTS
+    requires: ClassVar[Mapping[str, Ability]] = {
+        **dict.fromkeys(("list", "retrieve", "checks"), Ability.READ_ROBOTS),
+        "look": Ability.CONNECT_ROBOTS,
+    }
     scope_path = ""
     lookup_field = "slug"
     queryset = Robot.objects.select_related("group")

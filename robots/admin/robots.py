@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db.models import Model
@@ -17,11 +17,12 @@ from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action
 
 from robots import caches, services
-from robots.admin.common import back_to, confirm, person, shown_json, shown_text
+from robots.admin.common import shown_json, shown_text
+from robots.admin.connect import CONNECT_URLS
 from robots.admin.raw_bodies import RawBodiesView
-from robots.connecting import connect_robot
 from robots.models import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
+from worktool_ai.accounts.permissions import Ability, may
 from worktool_ai.lib.crypto import fingerprint, mask
 
 
@@ -65,8 +66,8 @@ class RobotAdmin(AuditedModelAdmin):
     list_select_related = ("group", "persona")
     formfield_overrides: ClassVar[dict[Any, Any]] = {ArrayField: {"widget": ArrayWidget}}
     readonly_fields = ("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at")
-    actions_detail: ClassVar[list[str]] = ["connect", "rotate_key"]
-    actions_list: ClassVar[list[str]] = ["latest_callbacks"]
+    actions_detail: ClassVar[list[str]] = ["open_connect_page"]
+    actions_list: ClassVar[list[str]] = ["connect_robots", "latest_callbacks"]
     fieldsets = (
         (None, {"fields": ("name", "slug", "aliases", "group", "robot_type", "persona", "mode", "is_active")}),
         (
@@ -91,7 +92,7 @@ class RobotAdmin(AuditedModelAdmin):
     )
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
-        return (("raw-bodies/", "robots_raw_bodies", RawBodiesView.as_view(model_admin=self)),)
+        return (("raw-bodies/", "robots_raw_bodies", RawBodiesView.as_view(model_admin=self)), *CONNECT_URLS)
 
     @display(
         description=_("mode"),
@@ -113,14 +114,14 @@ class RobotAdmin(AuditedModelAdmin):
 
     @display(description=_("callback address"))
     def callback_address(self, robot: Robot) -> SafeString | str:
-        """Holds the key, so only people who may change the robot are shown it."""
+        """Holds the key, so only people who may connect robots are shown it."""
         if robot._state.adding:
             return "—"
         return shown_text(services.callback_url(robot, "message"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if self.has_change_permission(request, obj):
+        if may(request.user, Ability.CONNECT_ROBOTS):
             return fieldsets
         hidden = {"callback_address", "robot_id", "robot_key"}
         return [
@@ -141,37 +142,13 @@ class RobotAdmin(AuditedModelAdmin):
     def latest_callbacks(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:robots_raw_bodies"))
 
-    @action(
-        description=_("Connect"),
-        icon="cable",
-        permissions=["change"],
-        dialog=confirm(
-            _("Connect this robot?"),
-            _("The platform is told to post all five callbacks to this system, for every line that the robot reads."),
-        ),
-    )
-    def connect(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        robot = self._robot(request, object_id)
-        steps = connect_robot(robot, person(request), request)
-        for step in steps:
-            if step.problem:
-                messages.error(request, f"{step.event}: {step.problem}")
-        if any(step.problem for step in steps):
-            return back_to(request, robot, "")
-        return back_to(request, robot, _("Connected: all five callbacks come here now."))
+    @action(description=_("Connect a robot"), icon="cable", url_path="connect-page", permissions=["change"])
+    def open_connect_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:robots_robot_connect", args=[self._robot(request, object_id).pk]))
 
-    @action(
-        description=_("New callback key"),
-        icon="key",
-        permissions=["change"],
-        dialog=confirm(
-            _("Make a new callback key?"),
-            _("The old address works 24 hours more. Connect the robot afterwards: the platform must learn the new."),
-        ),
-    )
-    def rotate_key(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        robot = services.rotate_callback_key(self._robot(request, object_id), person(request), request)
-        return back_to(request, robot, _("The robot has a new callback key. Connect it now."))
+    @action(description=_("Connect a robot"), icon="cable", permissions=["change"])
+    def connect_robots(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:robots_connect"))
 
     def _robot(self, request: HttpRequest, object_id: str) -> Robot:
         robot: Robot | None = self.get_object(request, object_id)  # inside the person's scope

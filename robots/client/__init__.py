@@ -30,6 +30,7 @@ from worktool_ai.lib.crypto import Secret
 
 __all__ = [
     "CHINA",
+    "EVERYTHING",
     "Binding",
     "Client",
     "Credentials",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 SOCKET_TYPE = 2
+#: ``replyAll``: post every line, mentioned or not.
 EVERYTHING = 1
 
 
@@ -97,9 +99,33 @@ class Client:
     def robot_info(self, robot: Credentials) -> RobotInfo:
         return read_info(self._get("/robot/robotInfo/get", _query(robot)))
 
-    def update_robot_info(self, robot: Credentials, *, callback_url: str) -> None:
-        """Set the message callback, switched on for every line, mentioned or not."""
-        body = {"openCallback": 1, "replyAll": EVERYTHING, "callbackUrl": callback_url}
+    def robot_detail(self, robot: Credentials) -> Json:
+        """Return licence, corporation and shown name as they came (:func:`robots.client.rows.read_detail`)."""
+        return _object(self._get("/robot/robotInfo/get-detail", _query(robot)))
+
+    def app_version(self, robot: Credentials) -> str:
+        """Return the version of the phone's app, empty when the platform does not say."""
+        data = self._get("/robot/robotInfo/version", _query(robot))
+        return str(data) if isinstance(data, str | int | float) else str(_object(data).get("version") or "")
+
+    def online_infos(self, robot: Credentials, *, date: str = "") -> list[Json]:
+        """Return the times on line of a day (``yyyy-MM-dd``, China time) as they came."""
+        return listed(self._get("/robot/robotInfo/onlineInfos", _query(robot) | _optional(date=date)))
+
+    def update_robot_info(
+        self,
+        robot: Credentials,
+        *,
+        callback_url: str | None = None,
+        open_callback: int | None = None,
+        reply_all: int | None = None,
+    ) -> None:
+        """Set the message callback and which lines are posted; what is left out stays as it is at the platform.
+
+        A new address is tested by the platform with a sample line, and refused when it does not answer.
+        """
+        named = {"openCallback": open_callback, "replyAll": reply_all, "callbackUrl": callback_url}
+        body = {name: value for name, value in named.items() if value is not None}
         self._http.post("/robot/robotInfo/update", _query(robot), body)
 
     def bind(self, robot: Credentials, kind: int, callback_url: str) -> None:
@@ -124,6 +150,10 @@ def _query(robot: Credentials, key_name: str = "key") -> dict[str, str | int]:
     return {"robotId": robot.robot_id.reveal()} | _optional(**{key_name: robot.robot_key.reveal()})
 
 
+def _object(data: Any) -> Json:
+    return data if isinstance(data, dict) else {}
+
+
 def _page(robot: Credentials, page: int, size: int, column: str) -> dict[str, str | int]:
     return _query(robot) | {"page": page, "size": size, "sort": f"{column},desc"}
 
@@ -132,9 +162,9 @@ def _optional(**fields: str) -> dict[str, str | int]:
     return {name: value for name, value in fields.items() if value}
 
 
-def platform() -> Client:
-    """Return this process's client of the address in the settings."""
-    return _client(settings.WORKTOOL_BASE_URL, settings.WORKTOOL_TIMEOUT_S)
+def platform(*, timeout_s: float | None = None) -> Client:
+    """Return this process's client of the address in the settings; it waits as they say, or ``timeout_s``."""
+    return _client(settings.WORKTOOL_BASE_URL, settings.WORKTOOL_TIMEOUT_S if timeout_s is None else timeout_s)
 
 
 @lru_cache(maxsize=4)

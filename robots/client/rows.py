@@ -8,7 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-__all__ = ["Binding", "RanRow", "RobotInfo", "SentRow", "listed", "parse_time"]
+__all__ = [
+    "Binding",
+    "OnlineSpan",
+    "RanRow",
+    "RobotDetail",
+    "RobotInfo",
+    "SentRow",
+    "listed",
+    "parse_time",
+    "read_binding",
+    "read_detail",
+    "read_info",
+    "read_online_span",
+    "read_ran",
+    "read_sent",
+]
 
 Json = dict[str, Any]
 
@@ -26,6 +41,27 @@ class RobotInfo:
     key_check: int | None
     robot_type: int | None
     raw: Json
+    request_type: int | None = None
+    encrypt_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RobotDetail:
+    """``robotInfo/get-detail``; ``None`` where the platform did not say. ``robot_type`` 4 is an invalid robot."""
+
+    show_name: str
+    corporation: str
+    expires_at: datetime | None
+    robot_type: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineSpan:
+    """A row of ``onlineInfos``: one time on line; ``until`` is ``None`` while it lasts."""
+
+    since: datetime | None
+    until: datetime | None
+    minutes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +124,23 @@ def read_info(data: Any) -> RobotInfo:
         key_check=_int(raw.get("robotKeyCheck")),
         robot_type=_int(raw.get("robotType")),
         raw=raw,
+        request_type=_int(raw.get("callBackRequestType")),
+        encrypt_type=_int(raw.get("encryptType")),
     )
+
+
+def read_detail(data: Any) -> RobotDetail:
+    raw = data if isinstance(data, dict) else {}
+    return RobotDetail(
+        show_name=str(raw.get("showName") or raw.get("name") or ""),
+        corporation=str(raw.get("corporation") or ""),
+        expires_at=parse_time(raw.get("authExpir")),
+        robot_type=_int(raw.get("robotType")),
+    )
+
+
+def read_online_span(row: Json) -> OnlineSpan:
+    return OnlineSpan(parse_time(row.get("onlineTime")), parse_time(row.get("offline")), _int(row.get("onlineTimes")))
 
 
 def read_binding(row: Json) -> Binding:

@@ -121,17 +121,17 @@ class Callbacks:
         """Call an address the way bind does: it must answer 200 with application/json."""
         return (await self._poster.post(url, *payloads.as_json(payloads.BIND_PROBE))).bindable
 
-    async def answers_message(self, url: str) -> bool:
+    async def answers_message(self, robot: Robot, url: str) -> bool:
         """Post the platform's sample line, as it does when a message callback is set."""
         sample = payloads.configuration_test(self._world.dialect)
-        return (await self._poster.post(url, *payloads.encode(sample, self._world.dialect))).bindable
+        return (await self._poster.post(url, *payloads.encode(sample, self._world.dialect, robot.body_type))).bindable
 
     async def message(self, robot: Robot, chat: str, body: Json) -> Reply:
         """Post one line; returns the first answer. A non-zero code puts its message into the chat (§2.3)."""
         plan = self._world.faults.plan(Stage.MESSAGE, robot_id=robot.id, rooms=(chat,), text=str(body["rawSpoken"]))
         row = Callback(robot.id, time.time(), robot.urls[NEW_MESSAGE], body)
         self._world.callbacks.append(row)
-        encoded = payloads.encode(body, self._world.dialect)
+        encoded = payloads.encode(body, self._world.dialect, robot.body_type)
 
         async def post() -> Reply:
             reply = await self._poster.post(row.url, *encoded)

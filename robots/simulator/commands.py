@@ -21,6 +21,7 @@ PUSH_FILE: Final = 218
 RECALL: Final = 226
 CLEAR_QUEUE: Final = 304
 CLEAR_ONE: Final = 305
+LIST_MEMBERS: Final = 512
 
 #: WeCom lets an external chat's message be recalled for about so long.
 RECALL_WINDOW_S: Final = 120.0
@@ -136,9 +137,24 @@ def _find_own(world: World, robot: Robot, title: str, text: str) -> Line | None:
     return next((line for line in own if line.robot_id == robot.id and line.text == text), None)
 
 
+def _list_members(world: World, robot: Robot, command: Json, plan: Plan) -> Outcome:
+    """Name whoever has spoken in the group, and the robot. The real result's shape is unknown (worktool-api.md §10)."""
+    group = str(command.get("groupName", ""))
+    chat = robot.find_chat(group)
+    if plan.error_code or chat is None or chat not in robot.rooms:
+        return Outcome(plan.error_code or CHAT_NOT_FOUND, failed=[group])
+    speakers = {line.sender: None for line in world.transcript.since(chat, 0) if line.author == "person"}
+    return Outcome(succeeded=[*speakers, robot.name])
+
+
 def _acknowledge(world: World, robot: Robot, command: Json, plan: Plan) -> Outcome:
     return Outcome(plan.error_code, list(command.get("titleList") or []))
 
 
 Executor = Callable[[World, Robot, Json, Plan], Outcome]
-_EXECUTORS: Final[dict[int, Executor]] = {SEND_TEXT: _send_text, PUSH_FILE: _push_file, RECALL: _recall}
+_EXECUTORS: Final[dict[int, Executor]] = {
+    SEND_TEXT: _send_text,
+    PUSH_FILE: _push_file,
+    RECALL: _recall,
+    LIST_MEMBERS: _list_members,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ from robots.simulator.faults import Faults
 from robots.simulator.people import People, Saying
 from robots.simulator.phone import Phones
 from robots.simulator.records import Json, Line, iso_time
+from robots.simulator.robot_settings import RobotSettings, shown_robot
 from robots.simulator.world import NEW_MESSAGE, Robot, World
 from worktool_ai.lib.loopback import Request, Response, json_response
 
@@ -51,6 +53,8 @@ class Control:
             ("PUT", "/sim/dialect"): self.set_dialect,
             ("GET", "/sim/faults"): self.faults,
             ("POST", "/sim/faults"): self.set_faults,
+            ("GET", "/sim/robot"): self.robot,
+            ("PUT", "/sim/robot"): self.set_robot,
             ("GET", "/sim/overview"): self.overview,
         }
 
@@ -114,8 +118,23 @@ class Control:
         after = self._offline()
         for robot_id in before ^ after:
             robot = self._world.robot(robot_id)
+            robot.presence(robot_id not in after)
             self._world.spawn(self._callbacks.presence(robot, online=robot_id not in after))
         return self._world.faults.as_json()
+
+    async def robot(self, request: Request) -> Json:
+        """Return what is set for one robot (``robotId``)."""
+        robot_id = request.query.get("robotId") or ""
+        if not robot_id:
+            raise Refused(HTTPStatus.BAD_REQUEST, "robotId: must be given", "robotId")
+        return shown_robot(self._world.robot(robot_id))
+
+    async def set_robot(self, request: Request) -> Json:
+        """Set a robot as its owner could have left it, a wrong callback address included: nothing is tested."""
+        wanted = _parse(RobotSettings, request)
+        robot = self._world.robot(wanted.robotId)
+        wanted.apply(robot, time.time())
+        return shown_robot(robot)
 
     def _offline(self) -> set[str]:
         return {robot_id for robot_id in self._world.robots if self._world.faults.is_offline(robot_id)}

@@ -12,6 +12,7 @@ from robots.simulator.platform import (
     Endpoint,
     PlatformError,
     Result,
+    check_caller,
     listed_commands,
 )
 from robots.simulator.records import Entry, Json, text_of
@@ -64,6 +65,7 @@ class Gate:
             if not entry.robot_id:
                 raise PlatformError(BAD_FORMAT, "robotId 不能为空")
             call = Call(self._world.robot(entry.robot_id), request.query, body, entry)
+            check_caller(call.robot, request.query)
             result = await endpoint(call)
         except PlatformError as error:
             return _answer(entry, 200, error.code, error.message)

@@ -8,8 +8,10 @@ import json
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from robots.simulator.commands import LIST_MEMBERS
 from robots.simulator.dialect import Dialect
 from robots.simulator.records import Json, Run
+from robots.simulator.world import JSON_BODY
 
 ROOM_EXTERNAL: Final = 1
 PERSON_EXTERNAL: Final = 2
@@ -51,7 +53,8 @@ def result(run: Run) -> Json:
         "type": run.type,
         "rawMsg": raw_message(run),
     }
-    if run.error_code or run.failed:
+    # Of 512 nobody has published a result: names in the only list that the documented table has are our guess.
+    if run.error_code or run.failed or run.type == LIST_MEMBERS:
         body |= {"successList": run.succeeded, "failList": run.failed}
     if "groupName" in run.command:
         body["groupName"] = run.command["groupName"]
@@ -74,9 +77,11 @@ def presence(robot_name: str, online: bool) -> Json:
     return {"msgtype": "text", "text": {"content": f"{robot_name}已{'上线' if online else '下线'}"}}
 
 
-def encode(body: Json, dialect: Dialect) -> tuple[bytes, str]:
-    """Encode a message callback; returns bytes and content type."""
-    if dialect.body == "json":
+def encode(body: Json, dialect: Dialect, body_type: int | None = None) -> tuple[bytes, str]:
+    """Encode a message callback, as the robot's ``callBackRequestType`` says or else the dialect; returns bytes and
+    content type.
+    """
+    if body_type == JSON_BODY or (body_type is None and dialect.body == "json"):
         return as_json(body)
     fields = {name: _form_value(value) for name, value in body.items() if value is not None}
     return urlencode(fields).encode(), "application/x-www-form-urlencoded"

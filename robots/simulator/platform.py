@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from robots.simulator.callbacks import Callbacks
@@ -16,6 +17,8 @@ from worktool_ai.lib.loopback import is_loopback_url
 
 BAD_FORMAT: Final = 101011
 ILLEGAL: Final = 101012
+BAD_ROBOT: Final = 501011
+BAD_KEY: Final = 501012
 MAX_COMMANDS: Final = 100
 SOCKET_TYPE: Final = 2
 #: In the dialect "resultFirst" the answer waits at most so long for the result callbacks.
@@ -90,7 +93,7 @@ class Platform:
         if "callbackUrl" in body:
             robot.urls.pop(NEW_MESSAGE, None)
             if url := _text(body, "callbackUrl"):
-                await self._test(url, self._callbacks.answers_message)
+                await self._test(url, partial(self._callbacks.answers_message, robot))
                 robot.urls[NEW_MESSAGE] = url
         for name, attribute in (
             ("openCallback", "open_callback"),
@@ -126,6 +129,17 @@ class Platform:
     async def delete_by_type(self, call: Call) -> Result:
         call.robot.urls.pop(_required_int(call.body, "type"), None)
         return Result()
+
+
+def check_caller(robot: Robot, query: Mapping[str, str]) -> None:
+    """Refuse who names a robot that is not there, or does not know its key.
+
+    The codes are those of the phone app (worktool-api.md §5); what the platform itself answers is not documented.
+    """
+    if not robot.is_known:
+        raise PlatformError(BAD_ROBOT, "机器人id不存在")
+    if robot.key_check and (query.get("key") or query.get("robotKey")) != robot.key:
+        raise PlatformError(BAD_KEY, "机器人key校验失败")
 
 
 def listed_commands(body: Json) -> list[Json]:

@@ -13,13 +13,14 @@ from typing import Any, Final, TypeVar
 from robots.simulator.payloads import raw_message
 from robots.simulator.platform import BAD_FORMAT, Call, Endpoint, PlatformError, Result
 from robots.simulator.records import CHINA, Callback, Entry, Json, Line, Run, platform_time
-from robots.simulator.world import Robot, World
+from robots.simulator.world import FORM_BODY, JSON_BODY, Robot, Session, World
 
 DEFAULT_SIZE: Final = 10
 MAX_SIZE: Final = 200
 Row = TypeVar("Row")
-FORM_DATA: Final = 1
-JSON_BODY: Final = 2
+#: What the app of the phone says of itself.
+APP_VERSION: Final = "2.8.1"
+INVALID: Final = 4
 
 
 class Queries:
@@ -31,7 +32,10 @@ class Queries:
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         return {
             ("GET", "/robot/robotInfo/get"): self.info,
+            ("GET", "/robot/robotInfo/get-detail"): self.detail,
+            ("GET", "/robot/robotInfo/version"): self.version,
             ("GET", "/robot/robotInfo/online"): self.online,
+            ("GET", "/robot/robotInfo/onlineInfos"): self.online_infos,
             ("GET", "/wework/listRawMessage"): self.sent,
             ("GET", "/robot/rawMsg/list"): self.ran,
             ("GET", "/robot/qaLog/list"): self.callback_log,
@@ -49,11 +53,35 @@ class Queries:
             "createTime": created.isoformat(timespec="seconds"),
             "enableAdd": True,
             "replyAll": robot.reply_all,
-            "robotKeyCheck": 0,
-            "callBackRequestType": JSON_BODY if self._world.dialect.body == "json" else FORM_DATA,
+            "robotKeyCheck": robot.key_check,
+            "callBackRequestType": robot.body_type or (JSON_BODY if self._world.dialect.body == "json" else FORM_BODY),
             "robotType": 0,
         }
         return Result(data)
+
+    async def detail(self, call: Call) -> Result:
+        """Answer the licence and whose robot it is."""
+        robot = call.robot
+        data = {
+            "robotId": robot.id,
+            "name": robot.name,
+            "showName": robot.name,
+            "corporation": robot.corporation,
+            "firstLogin": platform_time(robot.created),
+            "authExpir": platform_time(robot.expires),
+            "robotType": 0 if robot.expires > time.time() else INVALID,
+        }
+        return Result(data)
+
+    async def version(self, call: Call) -> Result:
+        return Result(APP_VERSION)
+
+    async def online_infos(self, call: Call) -> Result:
+        """Answer the times on line that touch a day (``date``, China time; today unless given)."""
+        day = call.query.get("date") or platform_time(time.time())[:10]
+        rows = [_session_row(call.robot, session) for session in call.robot.sessions]
+        touched = [row for row in rows if row["onlineTime"][:10] <= day <= (row["offline"] or day)[:10]]
+        return Result(touched[::-1])
 
     async def online(self, call: Call) -> Result:
         return Result(not self._world.faults.is_offline(call.robot.id))
@@ -111,6 +139,17 @@ class Queries:
             "createTime": platform_time(robot.rooms[room]),
             "updateTime": platform_time(newest),
         }
+
+
+def _session_row(robot: Robot, session: Session) -> Json:
+    until = session.until or time.time()
+    return {
+        "robotId": robot.id,
+        "onlineTime": platform_time(session.since),
+        "offline": platform_time(session.until) if session.until else None,
+        "onlineTimes": int(until - session.since) // 60,
+        "ip": "127.0.0.1",
+    }
 
 
 def _members(lines: Iterable[Line]) -> int:

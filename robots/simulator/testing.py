@@ -79,6 +79,10 @@ class SimulatorClient:
         """Set the dialect; keys that are left out get their default."""
         return self.control("PUT", "dialect", keys)
 
+    def robot(self, robot_id: str, **keys: Any) -> Json:
+        """Set what a robot's owner could have set at the platform, untested; returns what is set."""
+        return self.control("PUT", "robot", {"robotId": robot_id, **keys})
+
     def faults(self, *faults: Json) -> Json:
         """Replace all faults; none clears them."""
         return self.control("POST", "faults", {"faults": list(faults)})

@@ -37,6 +37,13 @@ EVENT_NAMES: Final = {
     OFFLINE: "offline",
 }
 
+#: What ``callBackRequestType`` says of the message callbacks' bodies.
+FORM_BODY: Final = 1
+JSON_BODY: Final = 2
+
+#: A licence runs so long from a robot's first mention on.
+LICENCE_S: Final = 365 * 24 * 3600.0
+
 #: What ``replyAll`` lets through (worktool-api.md §3.2).
 REPLY_NONE: Final = -1
 REPLY_MENTIONS: Final = 0
@@ -55,12 +62,30 @@ class Settings:
     window_s: float = 60.0
 
 
+@dataclass(slots=True)
+class Session:
+    """One time on line, epoch seconds; ``until`` is ``None`` while it lasts."""
+
+    since: float
+    until: float | None = None
+
+
 @dataclass
 class Robot:
-    """A robot as the platform knows it. It exists from the first time that anybody names it."""
+    """A robot as the platform knows it. It exists from the first time that anybody names it.
+
+    With ``key_check`` on, every call must carry ``key``. ``body_type`` is None where the dialect decides.
+    """
 
     id: str
     name: str = ROBOT_NAME
+    corporation: str = "演示企业"
+    is_known: bool = True
+    key: str = ""
+    key_check: int = 0
+    body_type: int | None = None
+    expires: float = field(default_factory=lambda: time.time() + LICENCE_S)
+    sessions: list[Session] = field(default_factory=lambda: [Session(time.time())])
     open_callback: int = 1
     reply_all: int = REPLY_EVERYTHING
     encrypt_type: int = 0
@@ -74,6 +99,13 @@ class Robot:
         if not self.open_callback or not self.urls.get(NEW_MESSAGE) or self.reply_all == REPLY_NONE:
             return False
         return self.reply_all == REPLY_EVERYTHING or at_me or private
+
+    def presence(self, online: bool) -> None:
+        """Note that the phone went on or off line."""
+        if online:
+            self.sessions.append(Session(time.time()))
+        elif self.sessions and self.sessions[-1].until is None:
+            self.sessions[-1].until = time.time()
 
     def find_chat(self, title: str) -> str | None:
         """Find the chat that a command addresses: where a remark is set, only the remark works (§4.6)."""

@@ -53,6 +53,26 @@ def test_a_private_chat_and_a_line_that_was_not_delivered(sim: SimulatorClient, 
     assert sim.transcript("李四")[0]["text"] == "在吗"
 
 
+def test_a_robot_is_set_wrong_from_the_panel(sim: SimulatorClient, page: Page) -> None:
+    page.select_option("#owner-replyAll", index=1)
+    page.select_option("#owner-robotKeyCheck", index=1)
+    page.wait_for_selector("#owner-key:not(:empty)")
+    page.click("#owner-wrong")
+    page.click("#owner-forget")
+
+    def is_set() -> bool:
+        left = sim.control("GET", "robot", robotId=ROBOT)
+        return (left["replyAll"], left["robotKeyCheck"], left["hasKey"], list(left["callbacks"])) == (
+            0,
+            1,
+            True,
+            ["message"],
+        )
+
+    sim.wait_for(is_set)
+    assert sim.control("GET", "robot", robotId=ROBOT)["callbacks"]["message"].startswith("http://127.0.0.1:9/")
+
+
 def test_dialect_and_faults_are_set_from_the_panel(sim: SimulatorClient, page: Page) -> None:
     page.select_option("#dialect-atMe", index=1)
     page.select_option("#fault-kind", "result_loss")

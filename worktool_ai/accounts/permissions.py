@@ -27,6 +27,7 @@ class Ability(StrEnum):
     TAKE_OVER = "conversations.take_over"
     READ_RUNS = "runs.read"
     READ_ROBOTS = "robots.read"
+    CONNECT_ROBOTS = "robots.connect"  # robots' credentials, and where the platform posts
     READ_FLOWS = "flows.read"
     READ_ALERTS = "alerts.read"
     HANDLE_ALERTS = "alerts.handle"
@@ -78,7 +79,7 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "personas.aimodel": (_ALL, _ALL, _VIEW, _NONE),
     "personas.aimodelhealthcheck": (_VIEW, _VIEW, _VIEW, _NONE),
     "personas.aicall": (_VIEW, _VIEW, _NONE, _NONE),
-    "robots.robot": (_ALL, _EDIT, _VIEW, _VIEW),
+    "robots.robot": (_ALL, "vc", _VIEW, _VIEW),
     "robots.robotgroup": (_ALL, _EDIT, _VIEW, _VIEW),
     "robots.onlinechange": (_VIEW, _VIEW, _VIEW, _VIEW),
     "robots.groupqrcode": (_VIEW, _VIEW, _VIEW, _NONE),

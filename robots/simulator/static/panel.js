@@ -1,6 +1,7 @@
 // The bar and the panel: robots, recent requests, dialect and faults.
 
 import { byId, control, element, guard, isShown } from "./control.js";
+import { pollOwner } from "./owner.js";
 
 const LEDGER_ROWS = 8;
 const DIALECT = [
@@ -194,5 +195,6 @@ export async function pollPanel(overview) {
   showFaultKinds(overview.faultKinds);
   showRobots(overview.robots);
   showFaults((await control("GET", "faults")).faults);
+  await pollOwner();
   await pollLedger();
 }

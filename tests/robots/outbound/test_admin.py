@@ -9,7 +9,6 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
-from pytest_django.fixtures import Settings
 
 from robots import outbox, services
 from robots.door import raw_bodies
@@ -106,7 +105,7 @@ def test_who_may_only_look_is_shown_no_address(robot: Robot) -> None:
     operator = signed_in(role=Role.OPERATOR)
     shown = page(operator, "robots_robot_change", robot.pk)
     assert robot.callback_key.reveal() not in shown
-    assert operator.post(_deed("rotate_key", robot), {"_form_submitted": "True"}).status_code == 403
+    assert operator.get(reverse("admin:robots_robot_connect", args=[robot.pk])).status_code == 403
 
 
 def test_a_robot_is_added_and_changed_with_its_digests(owner: Client, robot: Robot) -> None:
@@ -119,6 +118,8 @@ def test_a_robot_is_added_and_changed_with_its_digests(owner: Client, robot: Rob
         "line_fresh_s": 300,
         "reply_fresh_s": 180,
         "duplicate_window_s": 10,
+        "merge_window_s": 0,
+        "merge_limit_s": 30,
         "is_active": "on",
         "aliases": "",
         "staff_names": "",
@@ -145,26 +146,6 @@ def test_a_robot_is_added_and_changed_with_its_digests(owner: Client, robot: Rob
 
 def _deed(name: str, row: Any) -> str:
     return reverse(f"admin:robots_{row._meta.model_name}_{name}", args=[row.pk])
-
-
-def test_connecting_names_its_problems(
-    owner: Client, robot: Robot, simulator: SimulatorClient, settings: Settings
-) -> None:
-    settings.PUBLIC_URL = "http://127.0.0.1:9"
-    asked = owner.get(_deed("connect", robot))
-    assert "Connect this robot?" in asked.content.decode()
-    assert simulator.ledger() == []
-    done = owner.post(_deed("connect", robot), {"_form_submitted": "True"}, follow=True)
-    assert "回调地址校验失败" in done.content.decode()
-
-
-def test_the_key_is_rotated_out_of_the_dialog(owner: Client, robot: Robot) -> None:
-    before = robot.callback_key_digest
-    done = owner.post(_deed("rotate_key", robot), {"_form_submitted": "True"}, headers={"HX-Request": "true"})
-    assert done.headers["HX-Redirect"] == reverse("admin:robots_robot_change", args=[robot.pk])
-    robot.refresh_from_db()
-    assert robot.previous_key_digest == before
-    assert AuditEntry.objects.get(action="robot.rotate_key").actor_name == "someone"
 
 
 def test_a_conversation_is_taken_over_and_given_back(owner: Client, conversation: Conversation) -> None:

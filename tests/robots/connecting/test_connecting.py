@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 from pytest_django.fixtures import Settings
 
-from robots import caches, connecting, services
+from robots import caches, services
 from robots.caches import robots_by_id
 from robots.client import platform
-from robots.connecting import connect_demo_robots, connect_robot, is_connected
+from robots.connecting import connect_demo_robots, connect_robot, demo, is_connected
 from robots.limiter import limiter
 from robots.models import Mode, Robot, RobotGroup
 from robots.seeds import seed
@@ -21,35 +20,20 @@ from robots.simulator.testing import SimulatorClient
 from worktool_ai.accounts.models import AuditEntry
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.crypto import fingerprint
-from worktool_ai.lib.loopback import LoopbackApp, Request, Response, json_response, running
-
-
-@pytest.fixture
-def door(settings: Settings) -> Iterator[list[str]]:
-    """Something that answers as our door does; the paths that were asked."""
-    paths: list[str] = []
-
-    async def accept(request: Request) -> Response:
-        paths.append(request.path)
-        return json_response(200, {"code": 0, "message": "success"})
-
-    with running(LoopbackApp(accept)) as url:
-        settings.PUBLIC_URL = url
-        yield paths
 
 
 @pytest.fixture
 def demo_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ENVIRONMENT = "embedded"
-    monkeypatch.setattr(connecting, "_turns", defaultdict(connecting._Turn))
+    monkeypatch.setattr(demo, "_turns", defaultdict(demo._Turn))
 
 
 def test_connecting_binds_all_five(robot: Robot, simulator: SimulatorClient, door: list[str]) -> None:
     assert not is_connected(robot)
     assert [step.event for step in connect_robot(robot, "test") if not step.problem] == [
         "message",
-        "qrcode",
         "result",
+        "qrcode",
         "online",
         "offline",
     ]
@@ -57,7 +41,7 @@ def test_connecting_binds_all_five(robot: Robot, simulator: SimulatorClient, doo
     assert {binding.kind for binding in platform().get_callbacks(robot)} == {0, 1, 5, 6, 11}
     key = robot.callback_key.reveal()
     assert f"/api/worktool/callback/{key}/message" in door
-    assert AuditEntry.objects.get(action="robot.connect").after == {"problems": {}}
+    assert AuditEntry.objects.get(action="robot.connect").after["problems"] == {}
 
 
 def test_every_problem_is_named(robot: Robot, simulator: SimulatorClient, settings: Settings) -> None:
@@ -79,6 +63,14 @@ def test_the_demo_machine_connects_itself(
     assert len(simulator.ledger()) == before
 
 
+def test_a_robot_that_people_add_is_connected_by_them(
+    robot: Robot, simulator: SimulatorClient, door: list[str], demo_machine: None
+) -> None:
+    Robot.objects.update(slug="robot-of-ours")
+    connect_demo_robots()
+    assert simulator.ledger() == []
+
+
 def test_it_tries_again_until_the_door_answers(
     robot: Robot, simulator: SimulatorClient, settings: Settings, demo_machine: None, door: list[str]
 ) -> None:
@@ -89,7 +81,7 @@ def test_it_tries_again_until_the_door_answers(
     assert len(simulator.ledger()) == tried  # not at once: trying costs requests that answers need
     settings.PUBLIC_URL = reachable
     limiter()._store.flushdb()
-    connecting._turns[robot.pk].next_at = 0.0
+    demo._turns[robot.pk].next_at = 0.0
     connect_demo_robots()
     assert is_connected(robot)
 
