@@ -164,7 +164,7 @@ def test_a_paused_run_is_resumed_and_a_run_is_stopped_by_who_may_edit_flows(run)
         client = signed_in(role)
         client.post(f"{lists}?state=paused", sent)
         run.refresh_from_db()
-        return run.state
+        return str(run.state)
 
     assert "interrupted 6 times" in signed_in().get(page(run)).content.decode()
     assert act(Role.OPERATOR, "resume") == RunState.PAUSED, "an operator looks on"

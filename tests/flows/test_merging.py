@@ -34,8 +34,10 @@ def elapse(seconds: float) -> None:
     """Let time pass for what waits for it."""
     by = timedelta(seconds=seconds)
     for run in Run.objects.exclude(flush_at=None):
+        assert run.flush_at is not None
         Run.objects.filter(pk=run.pk).update(flush_at=run.flush_at - by, created_at=run.created_at - by)
     for lease in ConversationLease.objects.exclude(due_at=None):
+        assert lease.due_at is not None
         ConversationLease.objects.filter(pk=lease.pk).update(due_at=lease.due_at - by)
 
 

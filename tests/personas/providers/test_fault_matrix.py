@@ -124,7 +124,7 @@ def served_by(vendor: Vendor, url: str, seconds: float) -> None:
         "api_key": KEY,
         "is_active": True,
         "capabilities": ["service_reply"],
-        "config": plugin.Config(allow_private=True, timeout_s=seconds).dump(),
+        "config": plugin.Config.model_validate({"allow_private": True, "timeout_s": seconds}).dump(),
     }
     model, _created = AIModel.objects.update_or_create(name="矩阵", defaults=fields)
     Persona.objects.update(model=model)
