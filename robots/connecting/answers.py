@@ -17,9 +17,11 @@ from robots.client import Binding, RobotInfo
 from robots.client.rows import OnlineSpan, RobotDetail, read_detail, read_info, read_online_span
 from worktool_ai.lib.crypto import UndecryptableError, decrypt, encrypt
 
-__all__ = ["Answer", "Answers", "Trouble", "asking", "keep", "stored"]
+__all__ = ["FIRST", "Answer", "Answers", "Trouble", "asking", "keep", "stored"]
 
 KEPT_S = 24 * 3600
+#: The query that must bring something before others are asked: they would fail alike.
+FIRST = "info"
 #: Nobody else asks about a robot while one does; the bound of a process that dies meanwhile.
 ASKING_S = 30
 
@@ -32,6 +34,7 @@ class Trouble(StrEnum):
     REFUSED = "refused"
     LIMIT = "limit"  # our own request limit is used up
     THROTTLED = "throttled"  # the platform answered 429
+    WAITING = "waiting"  # not asked while the first query brings nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ class Answers:
     rows: Mapping[str, Answer]
 
     def of(self, name: str) -> Answer:
-        return self.rows.get(name, Answer())
+        answer = self.rows.get(name, Answer())
+        if answer.data is None and not answer.trouble and self.rows.get(FIRST, answer).trouble:
+            return replace(answer, trouble=Trouble.WAITING)
+        return answer
 
     def with_row(self, name: str, answer: Answer) -> Answers:
         return Answers({**self.rows, name: answer})

@@ -39,6 +39,7 @@ class Check:
 _TROUBLES: dict[Trouble, Text] = {
     Trouble.NO_ANSWER: _("The platform does not answer."),
     Trouble.LIMIT: _("Our own request limit is used up; asked again shortly."),
+    Trouble.WAITING: _("Asked as soon as the problem above is solved."),
     Trouble.THROTTLED: _("The platform says: too many requests. Nothing is asked for a minute."),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from robots.client import Client, Rejected, Throttled, WorkToolError, platform
-from robots.connecting.answers import Answer, Answers, Trouble, asking, keep, stored
+from robots.connecting.answers import FIRST, Answer, Answers, Trouble, asking, keep, stored
 from robots.limiter import limiter
 from robots.models import Robot
 from robots.services import note_online
@@ -35,7 +35,7 @@ class Query:
     fresh_s: float
 
 
-#: In this order. When the first brings nothing the others are not asked: they would fail alike.
+#: In this order.
 QUERIES: dict[str, Query] = {
     "info": Query(lambda client, robot: client.robot_info(robot).raw, 30.0),
     "bindings": Query(lambda client, robot: [[row.kind, row.url] for row in client.get_callbacks(robot)], 30.0),
@@ -44,7 +44,6 @@ QUERIES: dict[str, Query] = {
     "online_infos": Query(lambda client, robot: client.online_infos(robot), 600.0),
     "version": Query(lambda client, robot: client.app_version(robot), 24 * 3600.0),
 }
-FIRST = "info"
 
 
 def look(robot: Robot) -> Answers:
