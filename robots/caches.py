@@ -38,6 +38,7 @@ class RobotSnapshot:
     duplicate_window_s: int
     merge_window_s: int
     merge_limit_s: int
+    requests_per_minute: int | None
     is_active: bool
     robot_id: Secret
     robot_key: Secret
@@ -85,6 +86,7 @@ def _snapshot(robot: Robot) -> RobotSnapshot:
         duplicate_window_s=robot.duplicate_window_s,
         merge_window_s=robot.merge_window_s,
         merge_limit_s=robot.merge_limit_s,
+        requests_per_minute=robot.requests_per_minute,
         is_active=robot.is_active,
         robot_id=robot.robot_id,
         robot_key=robot.robot_key,

@@ -24,6 +24,7 @@ TEXT = 203
 class NewCommand:
     """A command to be queued. ``id`` (a UUIDv7) is our sendId; the same id again changes nothing.
 
+    ``variants`` are other texts that say the same, used when the phone would swallow an equal one (robots.equal).
     With a room and a conversation the line is also shown there: an outbound message under the same id.
     """
 
@@ -42,6 +43,7 @@ class NewCommand:
     expires_at: datetime | None = None
     created_at: datetime
     draft: bool = False
+    variants: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ WITH input AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS row (
         id uuid, robot_id uuid, room_id uuid, conversation_id uuid, run_id uuid, node_id text, kind int, target text,
         text text, payload jsonb, priority int, owner_epoch int, expires_at timestamptz, created_at timestamptz,
-        draft boolean)
+        draft boolean, variants jsonb)
 ), fresh AS (
     SELECT input.*, robot.name AS robot_name, input.draft OR robot.mode <> '{Mode.AUTOMATIC}' AS is_draft,
            input.room_id IS NOT NULL AND input.conversation_id IS NOT NULL AS is_shown
@@ -79,10 +81,10 @@ WITH input AS (
 )
 INSERT INTO {Command._meta.db_table} (
     id, robot_id, room_id, conversation_id, message_id, run_id, node_id, kind, target, text, payload, priority, state,
-    owner_epoch, platform_id, attempts, expires_at, created_at, sender, error_reason, evidence)
+    owner_epoch, platform_id, attempts, expires_at, created_at, sender, error_reason, evidence, variants)
 SELECT id, robot_id, room_id, conversation_id, CASE WHEN is_shown THEN id END, run_id, node_id, kind, target, text,
        payload, priority, CASE WHEN is_draft THEN '{CommandState.DRAFT}' ELSE '{CommandState.QUEUED}' END,
-       owner_epoch, '', 0, expires_at, created_at, '', '', '[]'::jsonb
+       owner_epoch, '', 0, expires_at, created_at, '', '', '[]'::jsonb, coalesce(variants, '[]'::jsonb)
 FROM fresh ORDER BY created_at, id
 ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - table names and constants of ours only

@@ -20,16 +20,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache, partial
+from uuid import UUID
 
 from django.db import OperationalError
 
 from robots import results
 from robots.caches import robots_by_id
-from robots.client import NotSent, Rejected, Throttled, Unknown, platform
+from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
 from robots.limiter import Grant, LimiterError, limiter
 from robots.models import CommandState
-from robots.outbox_claim import claim, claimable
+from robots.outbox_claim import candidates, claim
+from robots.outbox_requests import Request, requests, wanted
 from robots.pump import Pump
 from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
@@ -46,13 +48,13 @@ logger = get_logger(__name__)
 MAX_BATCH = 100
 #: A call that has not left so long after the claim does not leave any more (SIGSTOP, a machine put to sleep).
 FREEZE_S = 3.0
-#: After a 429 nobody sends for so long.
-PAUSE_S = 60.0
 MAX_BACKOFF_S = 15
 #: A command without a deadline gives up after so many attempts that never reached the platform.
 MAX_ATTEMPTS = 20
 #: So long the first outcome waits for others that are on their way: a commit each would cost more than the calls.
 GATHER_S = 0.01
+#: No leave.
+NOTHING = Grant((), 0.0)
 #: Outcomes are worth more than a moment of waiting: without them a command waits a minute for reconciliation.
 WRITE_ATTEMPTS = 5
 
@@ -73,33 +75,43 @@ def wake() -> bool:
 def _round() -> tuple[list[Callable[[], None]], int]:
     """Claim what may leave now; returns the calls to make, and how many commands left the queue."""
     with borrowed():
-        wanted = claimable(MAX_BATCH)
-    if not wanted:
+        found = candidates(MAX_BATCH)
+    if not found:
         return [], 0
+    leaving = [one for one in found if one.is_to_be_sent]
     try:
-        grant = limiter().acquire(wanted)
+        grant = limiter().ask(wanted(leaving)) if leaving else NOTHING
     except LimiterError as error:
         logger.warning("outbox.no_limiter", error=type(error).__name__)
-        return [], 0
-    return _claim(grant) if grant.granted else ([], 0)
+        grant = NOTHING
+    closing = [one.id for one in found if not one.is_to_be_sent]
+    planned = requests(leaving, grant.numbers)
+    return _claim(grant, planned, closing) if planned or closing else ([], 0)
 
 
-def _claim(grant: Grant) -> tuple[list[Callable[[], None]], int]:
+def _claim(grant: Grant, planned: Sequence[Request], closing: list[UUID]) -> tuple[list[Callable[[], None]], int]:
     reach("outbox.before_claim")
     not_after = time.monotonic() + FREEZE_S
+    ids = [*(id_ for request in planned for id_ in request.ids), *closing]
     with tx():
-        claimed, closed = claim(process_name(), grant.granted)
-    _give_back(grant, grant.granted - len(claimed))
+        changed = claim(process_name(), ids)
+    claimed = {command.id: command for command in changed if command.state == CommandState.SENDING}
+    calls: list[Callable[[], None]] = []
+    unused: list[int] = []
+    for request in planned:
+        commands = [claimed[id_] for id_ in request.ids if id_ in claimed]
+        if commands:
+            calls.append(partial(_deliver, commands, _Leave(grant, request.number, not_after)))
+        else:
+            unused.append(request.number)
+    _give_back(grant, unused)
     if claimed:
         reach("outbox.after_mark")
-    _outcomes.expect(len(claimed))
-    calls: list[Callable[[], None]] = [
-        partial(_deliver, command, _Leave(grant, number, not_after)) for number, command in enumerate(claimed, start=1)
-    ]
-    return calls, len(claimed) + closed
+    _outcomes.expect(len(calls))
+    return calls, len(changed)
 
 
-def _give_back(grant: Grant, unused: int) -> None:
+def _give_back(grant: Grant, unused: Sequence[int]) -> None:
     if unused:
         try:
             limiter().release(grant, unused)
@@ -118,42 +130,55 @@ class _Leave:
     number: int
     not_after: float
 
+    def use(self, robot: Credentials) -> None:
+        limiter().starts(self.grant, self.number)
 
-def _deliver(command: Changed, leave: _Leave) -> None:
+
+def _deliver(commands: Sequence[Changed], leave: _Leave) -> None:
     try:
-        outcome = _call(command, leave)
+        outcomes = _call(commands, leave)
     except BaseException:
         _outcomes.expect(-1)
         raise
-    logger.info(
-        "outbox.called",
-        command=str(command.id),
-        runId=str(command.run_id or ""),
-        outcome=outcome.state,
-        error=outcome.error_reason or "",
-    )
-    _outcomes.put(outcome)
+    for command, outcome in zip(commands, outcomes, strict=True):
+        logger.info(
+            "outbox.called",
+            command=str(command.id),
+            runId=str(command.run_id or ""),
+            outcome=outcome.state,
+            error=outcome.error_reason or "",
+            **({"shared": len(commands)} if len(commands) > 1 else {}),
+        )
+    _outcomes.put(outcomes)
 
 
-def _call(command: Changed, leave: _Leave) -> Change:
-    """Make the call; returns what it means for the command."""
+def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:
+    """Make the call; returns what it means for each of its commands, which are all of one robot."""
     try:
-        robot = robots_by_id()[command.robot_id]
-        limiter().starts(leave.grant, leave.number)
-        platform_id = platform().send_raw_message(robot, [command.payload], not_after=leave.not_after)
-    except (NotSent, LimiterError) as error:
-        return _again(command, str(error))
-    except Throttled as error:
-        _pause()
-        return _again(command, str(error))
+        robot = robots_by_id()[commands[0].robot_id]
+        payloads = [command.payload for command in commands]
+        platform_id = platform(leave.use).send_raw_message(robot, payloads, not_after=leave.not_after)
+    except (NotSent, LimiterError, Throttled) as error:
+        return [_again(command, str(error)) for command in commands]
     except Rejected as error:
-        return replace(_own(command, CommandState.FAILED, _told(error)), error_code=error.code)
+        return _refused(commands, error)
     except UndecryptableError:
-        return _own(command, CommandState.FAILED, "the robot id cannot be decrypted")
+        return [_own(command, CommandState.FAILED, "the robot id cannot be decrypted") for command in commands]
     except Unknown as error:
-        return _own(command, CommandState.UNKNOWN, str(error))
+        return [_own(command, CommandState.UNKNOWN, str(error)) for command in commands]
     reach("outbox.after_answer")
-    return replace(_own(command, CommandState.ACCEPTED), platform_id=platform_id, accepted_at=clock.now())
+    moment = clock.now()
+    return [
+        replace(_own(command, CommandState.ACCEPTED), platform_id=platform_id, accepted_at=moment)
+        for command in commands
+    ]
+
+
+def _refused(commands: Sequence[Changed], error: Rejected) -> list[Change]:
+    """One bad command spoils a whole request: those that shared it are tried again, each alone."""
+    if len(commands) > 1:
+        return [_again(command, _told(error)) for command in commands]
+    return [replace(_own(command, CommandState.FAILED, _told(error)), error_code=error.code) for command in commands]
 
 
 def _again(command: Changed, reason: str) -> Change:
@@ -181,13 +206,6 @@ def _told(error: Rejected) -> str:
     return f"{meaning}: {error.message}" if error.message else meaning
 
 
-def _pause() -> None:
-    try:
-        limiter().pause(PAUSE_S)
-    except LimiterError as error:
-        logger.warning("outbox.no_limiter", error=type(error).__name__)
-
-
 # -- outcomes, written together ----------------------------------------------------------------------------------------
 
 
@@ -205,10 +223,10 @@ class _Outcomes:
         with self._lock:
             self._expected += calls
 
-    def put(self, outcome: Change) -> None:
-        """Have an outcome written, by this caller or by the one that is writing already."""
+    def put(self, outcomes: Sequence[Change]) -> None:
+        """Have a call's outcomes written, by this caller or by the one that is writing already."""
         with self._lock:
-            self._waiting.append(outcome)
+            self._waiting += outcomes
             self._expected -= 1
             if self._is_writing:
                 return

@@ -65,10 +65,6 @@ class Times:
 TIMES = Times()
 
 
-class _Deferred(Exception):
-    """The limit leaves no room for a query now."""
-
-
 def run(times: Times = TIMES) -> None:
     """One pass; cheap when nothing is open. Safe to run in several processes at once."""
     with borrowed():
@@ -160,9 +156,10 @@ def _lists_what_we_know(
 
 
 def _unowned(robot_id: UUID, seen: Sequence[Seen]) -> list[Seen]:
-    ids = {one.message_id for one in seen}
-    owned = set(Command.objects.filter(robot=robot_id, platform_id__in=ids).values_list("platform_id", flat=True))
-    return [one for one in seen if one.message_id not in owned]
+    """Several commands of one request share its messageId: each is owned for itself."""
+    known = Command.objects.filter(robot=robot_id, platform_id__in={one.message_id for one in seen})
+    owned = {(id_, content_key(payload)) for id_, payload in known.values_list("platform_id", "payload")}
+    return [one for one in seen if (one.message_id, one.key) not in owned]
 
 
 def _decide(command: Command, matches: Sequence[Seen], complete: bool, times: Times) -> None:
@@ -297,11 +294,9 @@ def _paced(name: str, every_s: float, ask: Callable[[], None]) -> None:
     try:
         if limiter().once_per(name, every_s):
             ask()
-    except (WorkToolError, LimiterError, _Deferred) as error:
+    except (WorkToolError, LimiterError) as error:
         logger.warning("reconcile.put_off", what=name.partition(":")[0], error=type(error).__name__, detail=str(error))
 
 
 def _asked(query: Callable[[Client], list[Any]]) -> list[Any]:
-    if not limiter().acquire(1).granted:
-        raise _Deferred("the request limit is used up")
     return query(platform())

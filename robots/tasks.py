@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from robots import connecting, outbox, outbox_claim, reconcile, results, withdrawal
+from robots import connecting, equal, outbox, outbox_claim, reconcile, results, withdrawal
+from robots.limiter import LimiterError, limiter
 from robots.models import Command, CommandState
 from robots.recovery import looking
 from worktool_ai.lib import doorbell
@@ -27,14 +28,23 @@ def drain_outbox() -> None:
 
 @shared_task(name="robots.poll_outbox", ignore_result=True)
 def poll_outbox() -> None:
-    """Each second: close what may not leave any more, join what missed each other, cancel, send what is due."""
+    """Each second: say otherwise or close what may not leave as it is, join what missed each other, cancel, send."""
     with tx():
+        equal.reword()
+        outbox_claim.apologise()
         outbox_claim.close_overdue()
         results.adopt_strays()
         withdrawal.follow()
         waiting = Command.objects.filter(state=CommandState.QUEUED).count()
-    beat("outbox", detail=f"{waiting} queued", lag=waiting)
+    beat("outbox", detail=f"{waiting} queued; {_usage()}", lag=waiting)
     outbox.drain()
+
+
+def _usage() -> str:
+    try:
+        return str(limiter().usage())
+    except LimiterError as error:
+        return f"the request limit cannot be read ({type(error).__name__})"
 
 
 @shared_task(name="robots.reconcile", ignore_result=True)

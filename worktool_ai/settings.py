@@ -200,8 +200,12 @@ WORKTOOL_BASE_URL = env.str("WORKTOOL_BASE_URL", "https://api.worktool.ymdyes.cn
 CALLBACK_MAX_BYTES = env.int("CALLBACK_MAX_BYTES", 12 * 1024 * 1024)
 WORKTOOL_REQUEST_LIMIT = env.int("WORKTOOL_REQUEST_LIMIT", 50)
 WORKTOOL_REQUEST_WINDOW_S = env.float("WORKTOOL_REQUEST_WINDOW_S", 60.0)
+#: Of the limit: kept free for alerts and for taking commands back.
+WORKTOOL_REQUEST_RESERVE = env.int("WORKTOOL_REQUEST_RESERVE", 5)
 #: Seconds for one call to the platform; past it the outcome is unknown.
 WORKTOOL_TIMEOUT_S = env.float("WORKTOOL_TIMEOUT_S", 10.0)
+#: Seconds that the public address of a file works which we send: the phone fetches it when its turn comes.
+FILE_URL_S = env.int("FILE_URL_S", 24 * 60 * 60)
 #: Partitions of the inbound stream. Raising it needs an empty stream: the robot and room decide the partition.
 INBOUND_PARTITIONS = env.int("INBOUND_PARTITIONS", 8)
 #: A robot that was not heard for so long, within its hours, has the platform's callback log read.

@@ -14,7 +14,7 @@ from worktool_ai.lib.config import gettext_noop as _
 REASONS = {
     "failed": "send_failed",
     "not_accepted": "send_failed",
-    "covered": "send_failed",
+    "covered": "answered",  # an equal answer stands in the room
     "unknown": "send_unknown",
     "expired": "stale_reply",
     "withdrawn": "withdrawn",

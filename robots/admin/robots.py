@@ -35,6 +35,7 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
             *("slug", "name", "aliases", "group", "robot_type", "persona", "mode", "is_active"),
             *("robot_id", "robot_key", "staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
             *("merge_window_s", "merge_limit_s", "watch_from", "watch_until"),
+            *("stale_reply", "requests_per_minute"),
         )
 
     def clean_robot_id(self) -> str:
@@ -86,6 +87,7 @@ class RobotAdmin(AuditedModelAdmin):
                     *("staff_names", "line_fresh_s", "reply_fresh_s", "duplicate_window_s"),
                     ("merge_window_s", "merge_limit_s"),
                     ("watch_from", "watch_until"),
+                    ("stale_reply", "requests_per_minute"),
                 )
             },
         ),

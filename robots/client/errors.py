@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NotSent", "Rejected", "Throttled", "Unknown", "WorkToolError"]
+__all__ = ["NoLeave", "NotSent", "Rejected", "Throttled", "Unknown", "WorkToolError"]
 
 
 class WorkToolError(Exception):
@@ -11,6 +11,10 @@ class WorkToolError(Exception):
 
 class NotSent(WorkToolError):
     """The request never left this machine whole, so the platform cannot have acted on it."""
+
+
+class NoLeave(NotSent):
+    """Our own request limit leaves no room for the request now; it was not made."""
 
 
 class Unknown(WorkToolError):

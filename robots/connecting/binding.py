@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from robots.client import EVERYTHING, WorkToolError, platform
 from robots.connecting.addresses import BOUND, MESSAGE, Verdict, judge
-from robots.limiter import LimiterError, limiter
+from robots.limiter import LimiterError
 from robots.models import Robot
 from robots.services import Actor, callback_url
 from worktool_ai.accounts import audit
@@ -82,8 +82,6 @@ def _change(robot: Robot, calls: Iterable[tuple[str, Call]], actor: Actor, reque
 
 def _try(event: str, call: Call) -> Step:
     try:
-        if not limiter().acquire(1).granted:
-            return Step(event, "the request limit is used up; try again in a minute")
         call()
     except (WorkToolError, LimiterError) as error:
         return Step(event, str(error))
@@ -92,8 +90,6 @@ def _try(event: str, call: Call) -> Step:
 
 def is_connected(robot: Robot) -> bool:
     """Ask the platform whether all our addresses are bound; raises the client's and the limiter's errors."""
-    if not limiter().acquire(1).granted:
-        return False
     urls = {binding.kind: binding.url for binding in platform().get_callbacks(robot)}
     events = {**BOUND, MESSAGE: "message"}
     return all(judge(robot, event, urls.get(kind, "")) == Verdict.OURS for kind, event in events.items())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 
-from robots.client import Client, Rejected, Throttled, WorkToolError, platform
+from robots.client import Client, NoLeave, Rejected, Throttled, WorkToolError, platform, take_leave
 from robots.connecting.answers import FIRST, Answer, Answers, Trouble, asking, keep, stored
-from robots.limiter import limiter
 from robots.models import Robot
 from robots.services import note_online
 
@@ -21,8 +21,6 @@ __all__ = ["QUERIES", "forget", "look"]
 TIMEOUT_S = 4.0
 #: What brought nothing is asked again after so long, whatever its age may be otherwise.
 RETRY_S = 10.0
-#: After a 429 nothing is asked for so long.
-PAUSE_S = 60.0
 #: Looking leaves this share of the requests to answering.
 SHARE = 0.8
 
@@ -63,7 +61,8 @@ def forget(robot: Robot, *names: str) -> None:
 
 
 def _ask(robot: Robot, answers: Answers) -> Answers:
-    client = platform(timeout_s=min(TIMEOUT_S, settings.WORKTOOL_TIMEOUT_S))
+    leave = partial(take_leave, limit=int(settings.WORKTOOL_REQUEST_LIMIT * SHARE))
+    client = platform(leave, timeout_s=min(TIMEOUT_S, settings.WORKTOOL_TIMEOUT_S))
     for name in _due(answers):
         answer = _one(client, robot, name, answers.of(name))
         answers = answers.with_row(name, answer)
@@ -88,15 +87,14 @@ def _is_due(answer: Answer, query: Query, now: float) -> bool:
 
 def _one(client: Client, robot: Robot, name: str, before: Answer) -> Answer:
     failed = replace(before, at=time.time(), code=0, text="")
-    if not limiter().acquire(1, limit=int(settings.WORKTOOL_REQUEST_LIMIT * SHARE)).granted:
-        return replace(failed, trouble=Trouble.LIMIT)
     try:
         return Answer(time.time(), QUERIES[name].ask(client, robot))
     except Rejected as error:
         return replace(failed, trouble=Trouble.REFUSED, code=error.code, text=error.message)
     except Throttled:
-        limiter().pause(PAUSE_S)
         return replace(failed, trouble=Trouble.THROTTLED)
+    except NoLeave:
+        return replace(failed, trouble=Trouble.LIMIT)
     except WorkToolError as error:
         return replace(failed, trouble=Trouble.NO_ANSWER, text=str(error))
 

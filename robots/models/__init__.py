@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from robots.models.commands import Command, CommandResult, CommandState
+from robots.models.egress import Egress
 from robots.models.inbound import DeadLetter, Fingerprint, InboxEntry, Media
 from robots.models.messages import Conversation, Direction, Message, Owner, Reason, Room, RoomType
 from robots.models.recovery import CallbackGap, DoorMark, GapCause, GapState, OpenQuestion
-from robots.models.robots import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
+from robots.models.robots import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup, StaleReply
 from robots.models.switches import Switch, SwitchScope
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DeadLetter",
     "Direction",
     "DoorMark",
+    "Egress",
     "Fingerprint",
     "GapCause",
     "GapState",
@@ -34,6 +36,7 @@ __all__ = [
     "RobotGroup",
     "Room",
     "RoomType",
+    "StaleReply",
     "Switch",
     "SwitchScope",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Func, Value
+from django.db.models.functions import MD5, Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from robots.models.messages import Conversation, Message, Room
@@ -21,7 +24,8 @@ class CommandState(models.TextChoices):
                      |   -> failed         (refused by the platform)
                      '-> unknown -> accepted      (evidence found)
                                  -> not_accepted  (evidence of absence; one re-send if fresh)
-        queued -> expired | withdrawn | covered
+        queued -> expired | withdrawn
+        queued -> covered                          (an equal one stands in the room, and this one would be stale)
         accepted -> withdrawn_unconfirmed          (a control command 305 was accepted: taken out of the phone's queue)
                  <-                                (the 305 failed after all)
                     withdrawn_unconfirmed -> done | partial | failed   (its own result came: better evidence)
@@ -60,6 +64,10 @@ HOLDS_ROOM = frozenset({CommandState.QUEUED, CommandState.SENDING, CommandState.
 FINAL = frozenset(set(CommandState) - PENDING - {CommandState.ACCEPTED, CommandState.UNKNOWN}) | {CommandState.DRAFT}
 
 
+#: Stands for the end of a command that has not ended, in the index by which equal ones are found.
+STILL_OPEN = datetime(9999, 12, 31, tzinfo=UTC)
+
+
 def command_status(state: str) -> str:
     """Return the API's coarse word for a detailed state: pending, sent or failed."""
     if state in PENDING:
@@ -72,6 +80,13 @@ class Priority(models.IntegerChoices):
     HUMAN = 1, _("colleague")
     REPLY = 2, _("reply")
     BULK = 3, _("bulk")
+
+
+class Rewording(models.TextChoices):
+    """Why a command says something else than it was queued with."""
+
+    VARIANT = "variant", _("another wording: the phone would have swallowed an equal text")
+    APOLOGY = "apology", _("an apology was put in front: it came late")
 
 
 class Decision(models.TextChoices):
@@ -161,6 +176,26 @@ class Command(models.Model):
         verbose_name=_("recalls"),
         help_text=_("Of a command 226: the command whose line it takes back from the chat."),
     )
+    variants = models.JSONField(
+        _("other wordings"), default=list, db_default=Value([], models.JSONField()), blank=True, editable=False
+    )
+    reworded = models.CharField(_("reworded"), max_length=8, choices=Rewording, blank=True, db_default="")
+    covered_by = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="covers",
+        db_index=False,
+        verbose_name=_("covered by"),
+        help_text=_("The equal command that stands in the room instead."),
+    )
+    #: Equal for what the phone's duplicate filter takes for one and the same.
+    fingerprint = models.GeneratedField(
+        expression=MD5(Cast("payload", models.TextField())),
+        output_field=models.CharField(max_length=32),
+        db_persist=True,
+    )
     requested_by = models.CharField(_("requested by"), max_length=150, blank=True, db_default="")
     decision = models.CharField(_("decision"), max_length=12, choices=Decision, blank=True, db_default="")
     decided_by = models.CharField(_("decided by"), max_length=150, blank=True, db_default="")
@@ -182,6 +217,16 @@ class Command(models.Model):
                 fields=["robot", "target", "seq"],
                 condition=models.Q(state__in=["queued", "sending", "unknown"]),
                 name="robots_command_open",
+            ),
+            # outbox: does the phone have an equal one, or had it a moment ago?
+            models.Index(
+                "fingerprint",
+                Coalesce("final_at", Value(STILL_OPEN)),
+                condition=models.Q(sending_at__isnull=False),
+                name="robots_command_equal",
+            ),
+            models.Index(
+                fields=["covered_by"], condition=models.Q(covered_by__isnull=False), name="robots_command_covered"
             ),
             # result callbacks and adopted orphans
             models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_command_platform"),

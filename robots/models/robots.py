@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +18,13 @@ class Mode(models.TextChoices):
     SHADOW = "shadow", _("Shadow: drafts only")
     ASSIST = "assist", _("Assist: a person sends")
     AUTOMATIC = "automatic", _("Automatic")
+
+
+class StaleReply(models.TextChoices):
+    """What becomes of an answer that could not leave while it was fresh."""
+
+    EXPIRE = "expire", _("It is not sent any more")
+    APOLOGISE = "apologise", _("It is sent with an apology in front")
 
 
 class RobotGroup(models.Model):
@@ -86,6 +93,16 @@ class Robot(models.Model):
     )
     line_fresh_s = models.PositiveIntegerField(_("a line is fresh for (s)"), default=300)
     reply_fresh_s = models.PositiveIntegerField(_("a reply is fresh for (s)"), default=180)
+    stale_reply = models.CharField(
+        _("a stale reply"), max_length=10, choices=StaleReply, default=StaleReply.EXPIRE, db_default=StaleReply.EXPIRE
+    )
+    requests_per_minute = models.PositiveSmallIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("A limit of its own, inside the one that all robots share. Empty: only the shared one."),
+    )
     duplicate_window_s = models.PositiveIntegerField(_("duplicate window (s)"), default=10)
     merge_window_s = models.PositiveSmallIntegerField(
         _("merging window (s)"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -17,10 +18,9 @@ from uuid import UUID
 from django.conf import settings
 
 from robots.caches import RobotSnapshot
-from robots.client import CHINA, Throttled, parse_time, platform
+from robots.client import CHINA, NoLeave, parse_time, platform, take_leave
 from robots.inbound.body import BadBody, is_configuration_test, is_probe
 from robots.inbound.parse import parse_message
-from robots.limiter import limiter
 from robots.models.inbound import CallbackKind
 from robots.recovery.matching import LogLine
 from robots.stream import Callback
@@ -34,8 +34,6 @@ LONGEST_PART = timedelta(minutes=10)
 SECOND = timedelta(seconds=1)
 #: Of the request limit: the rest stays free for answers.
 SHARE = 0.8
-#: The platform said 429: nobody sends for so long.
-PAUSE_S = 60.0
 
 Json = dict[str, Any]
 
@@ -79,15 +77,13 @@ def _pages(robot: RobotSnapshot, since: datetime, until: datetime, most: int | N
 
 
 def _ask(robot: RobotSnapshot, page: int, since: datetime, until: datetime) -> list[Json]:
-    if not limiter().acquire(1, limit=math.ceil(SHARE * settings.WORKTOOL_REQUEST_LIMIT)).granted:
-        raise Deferred("the request limit is used up")
+    leave = partial(take_leave, limit=math.ceil(SHARE * settings.WORKTOOL_REQUEST_LIMIT))
     try:
-        return platform().qa_log_list(
+        return platform(leave).qa_log_list(
             robot, page=page, size=PAGE_SIZE, start_time=_china(since), end_time=_china(until)
         )
-    except Throttled:
-        limiter().pause(PAUSE_S)
-        raise
+    except NoLeave as error:
+        raise Deferred(str(error)) from None
 
 
 def _china(moment: datetime) -> str:

@@ -117,6 +117,7 @@ def test_a_robot_is_added_and_changed_with_its_digests(owner: Client, robot: Rob
         "robot_key": "",
         "line_fresh_s": 300,
         "reply_fresh_s": 180,
+        "stale_reply": "expire",
         "duplicate_window_s": 10,
         "merge_window_s": 0,
         "merge_limit_s": 30,

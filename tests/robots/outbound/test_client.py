@@ -6,22 +6,33 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 
 from robots.client import Client, NotSent, Rejected, Throttled, Unknown, WorkToolError
 from robots.client.rows import listed, parse_time, read_ran, read_sent
+from robots.client.transport import Transport
 from robots.simulator.testing import SimulatorClient, running_simulator
 from worktool_ai.lib.crypto import Secret
 
 
 class Who:
+    id = UUID(int=1)
+    requests_per_minute = None
     slug = "demo"
     robot_id = Secret("wt-secret-robot-id")
     robot_key = Secret("")
 
 
 WHO = Who()
+
+
+def client_of(url: str) -> Client:
+    """A client that may ask as often as it likes."""
+    return Client(Transport(url, 1.0), lambda robot: None)
+
+
 SAY = {"type": 203, "titleList": ["客服群"], "receivedContent": "您好"}
 
 
@@ -34,7 +45,7 @@ def simulator() -> Iterator[SimulatorClient]:
 @pytest.fixture
 def client(simulator: SimulatorClient) -> Client:
     simulator.faults()
-    return Client(simulator.url, 1.0)
+    return client_of(simulator.url)
 
 
 @contextmanager
@@ -84,7 +95,7 @@ def answer(status: str, body: str) -> bytes:
 )
 def test_how_an_answer_is_read(reply: bytes, outcome: str | type[WorkToolError]) -> None:
     with raw_server(reply) as url:
-        client = Client(url, 1.0)
+        client = client_of(url)
         if isinstance(outcome, str):
             assert client.send_raw_message(WHO, [SAY]) == outcome
             return
@@ -96,21 +107,21 @@ def test_how_an_answer_is_read(reply: bytes, outcome: str | type[WorkToolError])
 def test_a_refusal_carries_the_platforms_words() -> None:
     with raw_server(answer("200 OK", '{"code":101011,"msg":"数据格式错误"}')) as url:
         with pytest.raises(Rejected) as caught:
-            Client(url, 1.0).send_raw_message(WHO, [SAY])
+            client_of(url).send_raw_message(WHO, [SAY])
         assert (caught.value.code, caught.value.message) == (101011, "数据格式错误")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid", "https://127.0.0.1:9"])
 def test_without_a_connection_nothing_was_sent(url: str) -> None:
     with pytest.raises(NotSent) as caught:
-        Client(url, 1.0).send_raw_message(WHO, [SAY])
+        client_of(url).send_raw_message(WHO, [SAY])
     assert "wt-secret" not in repr(caught.value)
     assert caught.value.__cause__ is None
 
 
 def test_no_secure_connection_means_that_nothing_was_sent() -> None:
     with raw_server(b"plain text") as url, pytest.raises(NotSent):
-        Client(url.replace("http:", "https:"), 1.0).send_raw_message(WHO, [SAY])
+        client_of(url.replace("http:", "https:")).send_raw_message(WHO, [SAY])
 
 
 def test_no_answer_in_time_is_unknown(client: Client, simulator: SimulatorClient) -> None:

@@ -6,15 +6,20 @@ import threading
 import time
 
 import pytest
+import redis
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from robots import limiter as module
-from robots.limiter import Limiter, limiter
+from robots.limiter import ONE, Limiter, Wanted, limiter
+from robots.models import Egress
+from worktool_ai.lib.ids import uuid7
 
 
 @pytest.fixture
-def log(settings: Settings) -> Limiter:
+def log(settings: Settings, transactional_db: None) -> Limiter:
     settings.WORKTOOL_REQUEST_LIMIT = 5
+    settings.WORKTOOL_REQUEST_RESERVE = 0
     settings.WORKTOOL_REQUEST_WINDOW_S = 60.0
     return limiter()
 
@@ -29,7 +34,7 @@ def test_no_more_than_the_limit_is_granted(log: Limiter) -> None:
 
 def test_unused_leave_can_be_used_by_others(log: Limiter) -> None:
     grant = log.acquire(5)
-    log.release(grant, 2)
+    log.release(grant, [4, 5])
     assert log.used() == 3
     assert log.acquire(5).granted == 2
 
@@ -63,9 +68,10 @@ def test_pacing_lets_one_through(log: Limiter) -> None:
     assert log.once_per("look:other", 30)
 
 
-def test_many_at_once_never_exceed_any_window(settings: Settings) -> None:
+def test_many_at_once_never_exceed_any_window(settings: Settings, transactional_db: None) -> None:
     """Grants of concurrent callers, each stamped no earlier than it was given: no window of them holds too many."""
     settings.WORKTOOL_REQUEST_LIMIT = 20
+    settings.WORKTOOL_REQUEST_RESERVE = 0
     settings.WORKTOOL_REQUEST_WINDOW_S = 0.3
     stamps: list[float] = []
     lock = threading.Lock()
@@ -87,3 +93,63 @@ def test_many_at_once_never_exceed_any_window(settings: Settings) -> None:
     for position, first in enumerate(stamps):
         assert sum(1 for stamp in stamps[position:] if stamp < first + 0.3) <= 20
     assert len(stamps) >= 40
+
+
+def test_the_reserve_is_for_control_only(log: Limiter, settings: Settings) -> None:
+    settings.WORKTOOL_REQUEST_RESERVE = 2
+    assert log.acquire(9).granted == 3
+    control = log.ask([Wanted(is_control=True)] * 4)
+    assert control.numbers == (1, 2)
+    assert log.acquire(1).granted == 0
+
+
+def test_control_passes_a_pause_and_counts(log: Limiter) -> None:
+    log.pause(30)
+    grant = log.ask([ONE, Wanted(is_control=True), ONE])
+    assert (grant.numbers, log.used()) == ((2,), 1)
+    assert 29 < grant.retry_after_s <= 30
+
+
+def test_a_robot_has_a_limit_of_its_own(log: Limiter) -> None:
+    one, two = uuid7(), uuid7()
+    wanted = [Wanted(robot_id=one, robot_limit=2)] * 3 + [Wanted(robot_id=two)]
+    grant = log.ask(wanted)
+    assert grant.numbers == (1, 2, 4)
+    log.release(grant, [2])
+    assert log.ask(wanted).numbers == (1, 4)
+    assert log.used() == 4
+
+
+def test_a_lost_count_is_taken_for_a_full_one(log: Limiter, durable_redis: redis.Redis) -> None:
+    """The very first start has nothing to wait for; every later one without a count has."""
+    assert log.acquire(1).granted == 1
+    durable_redis.flushdb()
+    assert log.acquire(1, window_s=0.3).granted == 0
+    assert log.ask([Wanted(is_control=True)], window_s=0.3).granted == 0
+    assert log.used() == 5
+    assert Egress.objects.get().lost_at
+    deadline = time.monotonic() + 5
+    while not log.acquire(1, window_s=0.3).granted:
+        assert time.monotonic() < deadline
+
+
+def test_a_fresh_start_of_many_processes_waits_for_nothing(log: Limiter) -> None:
+    granted: list[int] = []
+
+    def begin() -> None:
+        granted.append(limiter().acquire(1).granted)
+        connection.close()
+
+    threads = [threading.Thread(target=begin) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert granted == [1] * 5
+
+
+def test_what_is_told_of_the_limit(log: Limiter) -> None:
+    log.acquire(2)
+    assert str(log.usage()) == "2 of 5 requests used"
+    log.pause(30)
+    assert str(log.usage()) == "2 of 5 requests used, paused for 30 s after a 429"

@@ -179,9 +179,9 @@ def test_claimers_take_disjoint_commands(queue: Queue, simulator: SimulatorClien
 
 
 def test_never_more_than_the_limit(queue: Queue, simulator: SimulatorClient, settings: Settings) -> None:
-    settings.WORKTOOL_REQUEST_LIMIT = 3
+    settings.WORKTOOL_REQUEST_LIMIT, settings.WORKTOOL_REQUEST_RESERVE = 3, 0
     for number in range(5):
-        queue(f"第{number}条", room=f"群{number}")
+        queue(f"第{number}条", room=f"群{number}", kind=207)
     outbox.drain()
     assert len(simulator.sends()) == 3
     assert Command.objects.filter(state="queued", attempts=0).count() == 2
@@ -306,10 +306,11 @@ def test_the_claim_uses_the_index(queue: Queue) -> None:
     queue()
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute("EXPLAIN " + outbox_claim._COUNT, outbox_claim._parameters(limit=10))
+        cursor.execute("EXPLAIN " + outbox_claim._CANDIDATES, outbox_claim._parameters(limit=10))
         plan = "\n".join(row[0] for row in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert plan.count("robots_command_open") == 2, plan
+    assert plan.count("robots_command_equal") == 1, plan
 
 
 def test_a_robot_in_another_room_is_not_held(robot: Robot, simulator: SimulatorClient) -> None:

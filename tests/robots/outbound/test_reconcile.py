@@ -170,6 +170,7 @@ def test_what_other_commands_own_is_no_match(queue: Queue, simulator: SimulatorC
     """The same words were said before: that line is taken, so it cannot be the lost one."""
     queue("在的")
     outbox.drain()
+    Command.objects.update(state="done", final_at=ago(31))
     command = fail_with(simulator, "timeout_before", queue("在的"))
     assert look_at(command, 6, 66).state == "not_accepted"
 

@@ -63,7 +63,7 @@ def test_without_the_limiter_nothing_is_sent(
         raise redis.ConnectionError("away")
 
     command = queue()
-    monkeypatch.setattr(Limiter, "acquire", away)
+    monkeypatch.setattr(Limiter, "ask", away)
     assert outbox.drain() == 0
     monkeypatch.undo()
     monkeypatch.setattr(Limiter, "starts", away)
