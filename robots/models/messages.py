@@ -97,6 +97,14 @@ class Room(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["robot", "is_group", "address"], name="robots_room_address"),
         ]
+        indexes = [
+            # engine: "is this person a known contact?", asked for every line
+            models.Index(
+                fields=["robot", "name"],
+                condition=models.Q(is_group=False) & ~models.Q(remark=""),
+                name="robots_room_contact",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
