@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from robots import results
+from robots import files, results
 from robots.caches import robots_by_id
 from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
@@ -53,6 +53,8 @@ MAX_BACKOFF_S = 15
 MAX_ATTEMPTS = 20
 #: So long the first outcome waits for others that are on their way: a commit each would cost more than the calls.
 GATHER_S = 0.01
+#: So often somebody looks anyway (robots.poll_outbox).
+POLL_S = 1.0
 #: No leave.
 NOTHING = Grant((), 0.0)
 #: Outcomes are worth more than a moment of waiting: without them a command waits a minute for reconciliation.
@@ -86,7 +88,20 @@ def _round() -> tuple[list[Callable[[], None]], int]:
         grant = NOTHING
     closing = [one.id for one in found if not one.is_to_be_sent]
     planned = requests(leaving, grant.numbers)
-    return _claim(grant, planned, closing) if planned or closing else ([], 0)
+    calls, moved = _claim(grant, planned, closing) if planned or closing else ([], 0)
+    if grant.granted < len(leaving) and 0 < grant.retry_after_s < POLL_S:
+        calls.append(partial(_look_again_in, grant.retry_after_s))
+    return calls, moved
+
+
+def _look_again_in(seconds: float) -> None:
+    """There is room in the request limit before the next poll: do not leave it unused until then."""
+    if _waiting.acquire(blocking=False):
+        try:
+            time.sleep(seconds)
+        finally:
+            _waiting.release()
+        _pump.ring()
 
 
 def _claim(grant: Grant, planned: Sequence[Request], closing: list[UUID]) -> tuple[list[Callable[[], None]], int]:
@@ -154,6 +169,8 @@ def _deliver(commands: Sequence[Changed], leave: _Leave) -> None:
 
 def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:
     """Make the call; returns what it means for each of its commands, which are all of one robot."""
+    if any(command.kind == files.PUSH_FILE for command in commands) and (problem := files.unreachable()):
+        return [_without_files(command, problem) for command in commands]
     try:
         robot = robots_by_id()[commands[0].robot_id]
         payloads = [command.payload for command in commands]
@@ -179,6 +196,12 @@ def _refused(commands: Sequence[Changed], error: Rejected) -> list[Change]:
     if len(commands) > 1:
         return [_again(command, _told(error)) for command in commands]
     return [replace(_own(command, CommandState.FAILED, _told(error)), error_code=error.code) for command in commands]
+
+
+def _without_files(command: Changed, problem: str) -> Change:
+    """Nobody could fetch the file: it is not sent at all, and what shared the request is tried again without it."""
+    is_file = command.kind == files.PUSH_FILE
+    return _own(command, CommandState.FAILED, problem) if is_file else _again(command, problem)
 
 
 def _again(command: Changed, reason: str) -> Change:
@@ -277,5 +300,6 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{pid}:{_token(pid)}"[:80]
 
 
+_waiting = threading.Lock()
 _pump = Pump(_round)
 _outcomes = _Outcomes()
