@@ -142,10 +142,13 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def running_chaos_stack(folder: Path, pace_s: float = PACE_S) -> Iterator[ChaosStack]:
+def running_chaos_stack(
+    folder: Path, pace_s: float = PACE_S, our_limit: str = LIMIT, platform_limit: str = LIMIT
+) -> Iterator[ChaosStack]:
     """Run platform, model and product for the length of the block, personas on the model.
 
-    ``pace_s`` is what the phone takes for a command. Data and processes are gone afterwards; ``folder`` keeps the logs.
+    ``pace_s`` is what the phone takes for a command; limits are requests a minute. Data and processes are gone
+    afterwards; ``folder`` keeps the logs.
     """
     simulator_port, stub_port, web_port = (free_port() for _ in range(3))
     outside = {name: value for name, value in os.environ.items() if name not in (*LEFT_OUT, "MAKEFLAGS", "MAKELEVEL")}
@@ -155,13 +158,13 @@ def running_chaos_stack(folder: Path, pace_s: float = PACE_S) -> Iterator[ChaosS
         "PORT": str(web_port),
         "FAILPOINT_FILE": str(folder / "failpoints"),
         "WORKTOOL_BASE_URL": f"http://127.0.0.1:{simulator_port}",
-        "WORKTOOL_REQUEST_LIMIT": LIMIT,
+        "WORKTOOL_REQUEST_LIMIT": our_limit,
     }
     layout = Layout(folder / "data")
     layout.make()
     robot = _robot(Credentials.load(layout.secrets_file), web_port)
     simulator = ["-m", "robots.simulator", "--port", str(simulator_port), "--token", TOKEN, "--pace", str(pace_s)]
-    simulator += ["--limit", LIMIT, "--robot", robot]
+    simulator += ["--limit", platform_limit, "--robot", robot]
     with (
         _beside(simulator, folder / "simulator.log", f"http://127.0.0.1:{simulator_port}/sim/health") as platform,
         _beside(
