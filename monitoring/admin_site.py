@@ -29,6 +29,7 @@ _GROUPS: tuple[tuple[Any, str, tuple[tuple[str, str], ...]], ...] = (
             ("robots.conversation", "forum"),
             ("robots.room", "groups"),
             ("robots.command", "send"),
+            ("robots.unknownsend", "help"),
             ("robots.commandresult", "mark_chat_read"),
         ),
     ),
@@ -71,6 +72,7 @@ _GROUPS: tuple[tuple[Any, str, tuple[tuple[str, str], ...]], ...] = (
         "robots",
         (
             ("robots.robot", "smart_toy"),
+            ("robots.switch", "block"),
             ("robots.robotgroup", "workspaces"),
             ("robots.onlinechange", "wifi"),
             ("robots.groupqrcode", "qr_code_2"),

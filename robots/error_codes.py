@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 __all__ = ["NEVER_REPEATED", "ErrorCode", "describe"]
 
 #: Creating, editing and dissolving groups, adding friends: a second execution does a second deed. Cancelling: late, it
-#: might hit another command.
-NEVER_REPEATED = frozenset({206, 207, 213, 219, 304, 305})
+#: might hit another command. Recalling: late, it might take back other words.
+NEVER_REPEATED = frozenset({206, 207, 213, 219, 226, 304, 305})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from robots import results
+from robots import results, switches
 from robots.caches import robots_by_id
 from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
@@ -171,6 +171,8 @@ def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:
     """Make the call; returns what it means for each of its commands, which are all of one robot."""
     try:
         robot = robots_by_id()[commands[0].robot_id]
+        if any(switches.is_stopped(command.robot_id, command.kind, command.target) for command in commands):
+            raise NotSent(switches.what_stopped())
         payloads = [command.payload for command in commands]
         platform_id = platform(leave.use).send_raw_message(robot, payloads, not_after=leave.not_after)
     except (NotSent, LimiterError, Throttled) as error:

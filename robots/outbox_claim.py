@@ -13,6 +13,7 @@ from django.db import connection
 from robots.equal import NO_EQUAL, cover
 from robots.models import Command, CommandState, Conversation, Message, Mode, Robot, StaleReply
 from robots.models.commands import Priority, Rewording
+from robots.switches import STOPPED, what_stopped
 from robots.transitions import CHANGED_ROWS, Changed, announce, changed_rows
 from worktool_ai.lib import clock
 
@@ -55,11 +56,12 @@ WHERE command.state = '{CommandState.QUEUED}'
       AND earlier.state IN ('{CommandState.QUEUED}', '{CommandState.SENDING}', '{CommandState.UNKNOWN}')
       AND (earlier.state <> '{CommandState.UNKNOWN}' OR earlier.sending_at > %(held_since)s)
     OFFSET 0)
-  AND {NO_EQUAL}
+  AND (command.kind IN {TAKING_BACK} OR {NO_EQUAL})
 """
 
 #: What becomes of a queued command that is looked at now.
 _VERDICT = f"""CASE
+    WHEN {STOPPED} THEN '{CommandState.WITHDRAWN}'
     WHEN conversation.owner_epoch <> command.owner_epoch THEN '{CommandState.WITHDRAWN}'
     WHEN command.expires_at <= %(now)s THEN '{CommandState.EXPIRED}'
     ELSE '{CommandState.SENDING}' END"""
@@ -71,7 +73,9 @@ UPDATE {_COMMANDS} AS command SET
     sending_at = CASE WHEN verdict = '{CommandState.SENDING}' THEN %(now)s ELSE command.sending_at END,
     sender = CASE WHEN verdict = '{CommandState.SENDING}' THEN %(sender)s ELSE command.sender END,
     attempts = command.attempts + CASE WHEN verdict = '{CommandState.SENDING}' THEN 1 ELSE 0 END,
-    final_at = CASE WHEN verdict = '{CommandState.SENDING}' THEN NULL ELSE %(now)s END
+    final_at = CASE WHEN verdict = '{CommandState.SENDING}' THEN NULL ELSE %(now)s END,
+    error_reason = CASE WHEN verdict = '{CommandState.WITHDRAWN}' AND {STOPPED} THEN %(stopped)s
+                        ELSE command.error_reason END
 FROM looked_at WHERE command.id = looked_at.id
 RETURNING command.*
 """  # noqa: S608
@@ -100,7 +104,7 @@ WITH looked_at AS (
     LEFT JOIN {_CONVERSATIONS} AS conversation ON conversation.id = command.conversation_id
     WHERE command.state = '{CommandState.QUEUED}'
       AND (command.expires_at <= %(now)s AND NOT {AWAITS_APOLOGY}
-           OR conversation.owner_epoch <> command.owner_epoch)
+           OR conversation.owner_epoch <> command.owner_epoch OR {STOPPED})
     ORDER BY command.seq LIMIT 1000
     FOR UPDATE OF command SKIP LOCKED
 ), changed AS ({_WRITE}) {CHANGED_ROWS}
@@ -187,4 +191,4 @@ def _run(statement: str, parameters: dict[str, Any]) -> Sequence[Changed]:
 
 def _parameters(**more: Any) -> dict[str, Any]:
     now: datetime = clock.now()
-    return {"now": now, "held_since": now - HOLD_UNKNOWN, **more}
+    return {"now": now, "held_since": now - HOLD_UNKNOWN, "stopped": what_stopped(), **more}

@@ -27,6 +27,7 @@ from robots.evidence import Call, Seen, judge, seen_at_platform
 from robots.inbound.parse import ParsedResult
 from robots.limiter import LimiterError, limiter
 from robots.models import Command, CommandState
+from robots.models.commands import Decision
 from robots.transitions import Change, apply
 from worktool_ai.lib import clock
 from worktool_ai.lib.db import borrowed, tx
@@ -54,7 +55,7 @@ class Times:
     second_look_s: float = 65.0
     look_every_s: float = 60.0
     look_until_s: float = 600.0
-    look_spacing_s: float = 5.0
+    look_spacing_s: float = 60.0
     skew_s: float = 120.0
     listed_after_s: float = 3.0
     result_after_s: float = 60.0
@@ -120,13 +121,23 @@ def _look(robot_id: UUID, commands: Sequence[Command], times: Times) -> None:
     sent, reaches_back = _everything_sent(robot, since)
     seen = seen_at_platform(sent, _asked(lambda api: api.raw_msg_list(robot, size=PAGE_SIZE)))
     complete = reaches_back and _is_readable(sent) and _lists_what_we_know(robot_id, since, looked_at, sent, times)
-    verdicts = judge(
-        [Call(command.pk, _call_time(command), content_key(command.payload)) for command in commands],
-        _unowned(robot_id, seen),
-        timedelta(seconds=times.skew_s),
-    )
+    free, skew = _unowned(robot_id, seen), timedelta(seconds=times.skew_s)
+    verdicts = judge([_as_call(command) for command in commands], free, skew)
+    # a row that somebody's word has given to another call is nobody's for certain: it neither proves nor disproves
+    claimed = judge([_as_call(command) for command in [*_confirmed(robot_id, since), *commands]], free, skew)
     for command in commands:
-        _decide(command, verdicts[command.pk], complete, times)
+        contested = verdicts[command.pk] != claimed[command.pk]
+        _decide(command, verdicts[command.pk], complete and not contested, times, contested)
+
+
+def _as_call(command: Command) -> Call:
+    return Call(command.pk, _call_time(command), content_key(command.payload))
+
+
+def _confirmed(robot_id: UUID, since: datetime) -> list[Command]:
+    """Return what somebody has seen in its room although no row was found for it: one of the rows may be its own."""
+    by_word = Command.objects.filter(robot=robot_id, decision=Decision.SENT, platform_id="")
+    return list(by_word.filter(sending_at__gt=since))
 
 
 def _everything_sent(robot: RobotSnapshot, since: datetime) -> tuple[list[SentRow], bool]:
@@ -162,10 +173,10 @@ def _unowned(robot_id: UUID, seen: Sequence[Seen]) -> list[Seen]:
     return [one for one in seen if (one.message_id, one.key) not in owned]
 
 
-def _decide(command: Command, matches: Sequence[Seen], complete: bool, times: Times) -> None:
+def _decide(command: Command, matches: Sequence[Seen], complete: bool, times: Times, contested: bool) -> None:
     evidence = [*command.evidence, _evidence(command, matches, complete)]
     command.evidence = evidence
-    if len(matches) == 1:
+    if len(matches) == 1 and not contested:
         _adopt(command, matches[0])
     elif not matches and _is_absent(command, times):
         with tx():

@@ -11,7 +11,7 @@ from robots.transitions import Change, apply
 from worktool_ai.lib import clock
 from worktool_ai.lib.ids import uuid7
 
-__all__ = ["close_not_accepted"]
+__all__ = ["close_not_accepted", "hand_over_line"]
 
 
 def close_not_accepted(command_id: UUID, evidence: list[dict[str, Any]]) -> Command | None:
@@ -35,7 +35,7 @@ def close_not_accepted(command_id: UUID, evidence: list[dict[str, Any]]) -> Comm
         ]
     )
     if repeated:
-        _hand_over_line(command, repeated)
+        hand_over_line(command, repeated)
     return repeated
 
 
@@ -71,7 +71,7 @@ def _repeat(command: Command) -> Command:
     )
 
 
-def _hand_over_line(command: Command, repeated: Command) -> None:
+def hand_over_line(command: Command, repeated: Command) -> None:
     """The outbound line shows the state of the command in force."""
     line = command.message_id
     Command.objects.filter(pk=command.pk).update(message=None)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from robots import connecting, equal, outbox, outbox_claim, reconcile, results, withdrawal
+from robots import (
+    clearing,
+    connecting,
+    equal,
+    outbox,
+    outbox_claim,
+    pace,
+    reconcile,
+    results,
+    unknown_sends,
+    withdrawal,
+)
 from robots.limiter import LimiterError, limiter
 from robots.models import Command, CommandState
 from robots.recovery import looking
@@ -12,7 +23,15 @@ from worktool_ai.lib import doorbell
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
 
-__all__ = ["connect_pending", "drain_outbox", "poll_outbox", "reconcile_commands", "recover", "ring_outbox"]
+__all__ = [
+    "connect_pending",
+    "drain_outbox",
+    "learn_pace",
+    "poll_outbox",
+    "reconcile_commands",
+    "recover",
+    "ring_outbox",
+]
 
 
 def ring_outbox() -> None:
@@ -35,6 +54,7 @@ def poll_outbox() -> None:
         outbox_claim.close_overdue()
         results.adopt_strays()
         withdrawal.follow()
+        clearing.follow()
         waiting = Command.objects.filter(state=CommandState.QUEUED).count()
     beat("outbox", detail=f"{waiting} queued; {_usage()}", lag=waiting)
     outbox.drain()
@@ -50,7 +70,13 @@ def _usage() -> str:
 @shared_task(name="robots.reconcile", ignore_result=True)
 def reconcile_commands() -> None:
     reconcile.run()
+    unknown_sends.close_undecided()
     outbox.drain()
+
+
+@shared_task(name="robots.learn_pace", ignore_result=True)
+def learn_pace() -> None:
+    pace.learn()
 
 
 @shared_task(name="robots.connect_pending", ignore_result=True)

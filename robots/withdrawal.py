@@ -29,7 +29,7 @@ from robots.transitions import Change, apply
 from worktool_ai.lib import clock, doorbell
 from worktool_ai.lib.ids import uuid7
 
-__all__ = ["CLEAR_ONE", "follow", "withdraw"]
+__all__ = ["CLEAR_ONE", "FRESH", "GRACE", "WATCHED", "cancel", "cancellable", "follow", "withdraw"]
 
 #: "Clear one queued command" (worktool-api.md §4.2); ``originalContent`` is the platform's messageId.
 CLEAR_ONE = 305
@@ -58,7 +58,7 @@ def withdraw(conversation: Conversation) -> int:
         for pk in queued.values_list("pk", flat=True)
     ]
     withdrawn = apply(changes)
-    _cancel(_to_cancel().filter(conversation=conversation))
+    cancel(_to_cancel().filter(conversation=conversation), conversation.owner_set_by)
     return len(withdrawn)
 
 
@@ -67,7 +67,7 @@ def follow() -> None:
 
     A call that was on its way during the take-over is accepted after it.
     """
-    _cancel(_to_cancel())
+    cancel(_to_cancel())
     young = Command.objects.filter(cancels__isnull=False, created_at__gt=clock.now() - WATCHED)
     controls = list(young.select_related("cancels", "cancels__robot__group"))
     if controls:
@@ -75,7 +75,8 @@ def follow() -> None:
         _correct_lines([control.cancels_id for control in controls if control.cancels_id])
 
 
-def _to_cancel() -> QuerySet[Command]:
+def cancellable() -> QuerySet[Command]:
+    """Return what the platform has accepted, nobody has cancelled yet, and could be taken out of a phone's queue."""
     others = Command.objects.filter(robot=OuterRef("robot"), platform_id=OuterRef("platform_id"))
     return (
         Command.objects.filter(
@@ -83,8 +84,6 @@ def _to_cancel() -> QuerySet[Command]:
             state=CommandState.ACCEPTED,
             kind__in=CANCELLABLE,
             accepted_at__gt=clock.now() - CANCEL_WITHIN,
-            conversation__owner=Owner.HUMAN,
-            owner_epoch__lt=F("conversation__owner_epoch"),
             cancellation=None,
         )
         .exclude(platform_id="")
@@ -92,14 +91,22 @@ def _to_cancel() -> QuerySet[Command]:
     )
 
 
-def _cancel(commands: QuerySet[Command]) -> None:
-    """Queue their control commands; the unique ``cancels`` keeps a second one from ever being made."""
-    made = Command.objects.bulk_create([_control(command) for command in commands], ignore_conflicts=True)
+def _to_cancel() -> QuerySet[Command]:
+    return cancellable().filter(conversation__owner=Owner.HUMAN, owner_epoch__lt=F("conversation__owner_epoch"))
+
+
+def cancel(commands: QuerySet[Command], who: str = "") -> int:
+    """Queue the control commands of these for ``who`` (else, whoever has taken the conversation over).
+
+    The unique ``cancels`` keeps a second one from ever being made. Returns how many were to be cancelled.
+    """
+    made = Command.objects.bulk_create([_control(command, who) for command in commands], ignore_conflicts=True)
     if made:
         transaction.on_commit(partial(doorbell.ring, "robots.drain_outbox"))
+    return len(made)
 
 
-def _control(command: Command) -> Command:
+def _control(command: Command, who: str) -> Command:
     """No owner epoch: it leaves whoever owns the conversation. Its target is its own, so it waits for no room."""
     moment = clock.now()
     return Command(
@@ -112,7 +119,7 @@ def _control(command: Command) -> Command:
         payload={"type": CLEAR_ONE, "originalContent": command.platform_id},
         priority=Priority.ALERT,
         cancels=command,
-        requested_by=command.conversation.owner_set_by if command.conversation else "",
+        requested_by=who or (command.conversation.owner_set_by if command.conversation else ""),
         expires_at=moment + FRESH,
         created_at=moment,
     )

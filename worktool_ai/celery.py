@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "engine-poll": {"task": "flows.poll", "schedule": 1.0, "options": {"expires": 1.0}},
     "outbox-poll": {"task": "robots.poll_outbox", "schedule": 1.0, "options": {"expires": 1.0}},
     "reconcile": {"task": "robots.reconcile", "schedule": 2.0, "options": {"expires": 2.0}},
+    "learn-pace": {"task": "robots.learn_pace", "schedule": 60.0, "options": {"expires": 60.0}},
     "recover": {"task": "robots.recover", "schedule": 2.0, "options": {"expires": 2.0}},
     "connect-pending": {"task": "robots.connect_pending", "schedule": 5.0, "options": {"expires": 5.0}},
     "deliveries-poll": {"task": "alerts.deliver_due", "schedule": 1.0, "options": {"expires": 1.0}},

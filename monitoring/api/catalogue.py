@@ -16,6 +16,7 @@ from flows.nodes import Node, registry
 from monitoring.api.base import ScopedReadView
 from monitoring.api.connecting import ChecksMixin
 from robots.models import Mode, Robot, Room
+from robots.pace import Wait, waits
 from worktool_ai.accounts.models import ApiKey, Role, ScopeKind
 from worktool_ai.accounts.permissions import ABILITIES, Ability, role_of
 from worktool_ai.accounts.scopes import scope_of
@@ -23,7 +24,47 @@ from worktool_ai.accounts.scopes import scope_of
 __all__ = ["MeView", "NodeTypesView", "RobotViewSet", "RoomViewSet"]
 
 
-class RobotSerializer(serializers.Serializer[Any]):
+class WaitingList(serializers.ListSerializer[Any]):
+    """Reads the waits of all rows with one query."""
+
+    def to_representation(self, data: Any) -> Any:
+        rows = list(data)
+        self.child.context["waits"] = waits(robot_of(row) for row in rows)
+        return super().to_representation(rows)
+
+
+class WaitSerializer(serializers.Serializer[Any]):
+    """How long a new command will wait: what the robot's phone still has to do, times its learned pace."""
+
+    waiting = serializers.SerializerMethodField(help_text="commands that the robot's phone has to do before a new one")
+    paceS = serializers.SerializerMethodField(help_text="learned seconds per command; null while not known")
+    expectedWaitS = serializers.SerializerMethodField(help_text="waiting x paceS; null while the pace is not known")
+
+    class Meta:
+        list_serializer_class = WaitingList
+
+    def get_waiting(self, row: Robot | Room) -> int:
+        return self._wait(row).commands
+
+    def get_paceS(self, row: Robot | Room) -> float | None:
+        return self._wait(row).pace_s
+
+    def get_expectedWaitS(self, row: Robot | Room) -> float | None:
+        return self._wait(row).seconds
+
+    def _wait(self, row: Robot | Room) -> Wait:
+        robot = robot_of(row)
+        if robot.pk not in self.context.get("waits", {}):
+            self.context["waits"] = waits([robot])
+        found: Wait = self.context["waits"][robot.pk]
+        return found
+
+
+def robot_of(row: Robot | Room) -> Robot:
+    return row if isinstance(row, Robot) else row.robot
+
+
+class RobotSerializer(WaitSerializer):
     """A robot by our slug; its platform id and keys are credentials and never leave."""
 
     slug = serializers.CharField()
@@ -52,7 +93,7 @@ class RobotViewSet(ChecksMixin, ScopedReadView[Robot]):
     serializer_class = RobotSerializer
 
 
-class RoomSerializer(serializers.Serializer[Any]):
+class RoomSerializer(WaitSerializer):
     id = serializers.UUIDField()
     robot = serializers.CharField(source="robot.slug")
     name = serializers.CharField()

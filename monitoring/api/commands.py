@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema_field
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from monitoring.api.base import ScopedReadView
 from monitoring.api.messages import LineCommandSerializer
+from robots import recalls
 from robots.models import Command, CommandState
-from robots.models.commands import PENDING, SENT
+from robots.models.commands import PENDING, SENT, Decision
+from robots.recalls import RecallOutcome, outcome_of
+from robots.unknown_sends import Refused
 from robots.wording import cancelling
 from worktool_ai.accounts.permissions import Ability
+from worktool_ai.lib.api import ApiError, detail
 
 __all__ = ["CommandFilter", "CommandViewSet"]
 
@@ -37,6 +45,18 @@ class CommandSerializer(LineCommandSerializer):
     requestedBy = serializers.CharField(source="requested_by", help_text="who wanted it, where that was no flow")
     cancels = serializers.UUIDField(source="cancels_id", allow_null=True, help_text="of a 305: the sendId it cancels")
     cancelling = serializers.SerializerMethodField(help_text="who wanted this command back, and how that ended")
+
+    recall = serializers.SerializerMethodField(help_text="of a line that somebody wanted back: how that ended")
+    recalls = serializers.UUIDField(
+        source="recalls_id", allow_null=True, help_text="of a 226: the sendId it takes back"
+    )
+    decision = serializers.ChoiceField(choices=Decision.choices, allow_blank=True)
+    decidedBy = serializers.CharField(source="decided_by")
+    decidedAt = serializers.DateTimeField(source="decided_at", allow_null=True)
+
+    @extend_schema_field(serializers.ChoiceField(choices=RecallOutcome.choices, allow_null=True))
+    def get_recall(self, command: Command) -> str | None:
+        return outcome_of(command)
 
     def get_text(self, command: Command) -> str:
         person = command.conversation.sender_name if command.conversation else command.target
@@ -95,9 +115,20 @@ class CommandFilter(django_filters.FilterSet):  # type: ignore[misc]
 class CommandViewSet(ScopedReadView[Command]):
     """Commands, newest first."""
 
-    requires = Ability.READ_LINES
-    queryset = Command.objects.select_related("robot", "room", "conversation", "cancellation")
+    requires = {"list": Ability.READ_LINES, "retrieve": Ability.READ_LINES, "recall": Ability.DECIDE_SENDS}
+    queryset = Command.objects.select_related("robot", "room", "conversation", "cancellation", "recall")
     filterset_class = CommandFilter
+
+    @extend_schema(request=None, responses=CommandSerializer)
+    @action(detail=True, methods=["post"])
+    def recall(self, request: Request, pk: str | None = None) -> Response:
+        """Take the robot's last line back, within two minutes. 409 with the reason where that cannot be."""
+        actor: Any = request.user
+        try:
+            control = recalls.recall(self.get_object().pk, actor, request._request)
+        except Refused as refused:
+            raise ApiError(409, refused, [detail("", refused, _("Look at the room and set it right there."))]) from None
+        return Response(CommandSerializer(control, context=self.get_serializer_context()).data)
 
     def get_serializer_class(self) -> type[CommandSerializer]:
         return CommandDetailSerializer if self.action == "retrieve" else CommandSerializer

@@ -12,6 +12,8 @@ from monitoring.api.conversations import ConversationViewSet
 from monitoring.api.messages import MessageViewSet, OpenQuestionViewSet
 from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
+from monitoring.api.sending import ErrorCodesView, UnknownSendViewSet
+from monitoring.api.switches import SwitchViewSet
 
 app_name = "api"
 
@@ -20,6 +22,8 @@ router.register("conversations", ConversationViewSet, basename="conversation")
 router.register("messages", MessageViewSet, basename="message")
 router.register("open-questions", OpenQuestionViewSet, basename="open-question")
 router.register("commands", CommandViewSet, basename="command")
+router.register("unknown-sends", UnknownSendViewSet, basename="unknown-send")
+router.register("switches", SwitchViewSet, basename="switch")
 router.register("runs", RunViewSet, basename="run")
 router.register("robots", RobotViewSet, basename="robot")
 router.register("rooms", RoomViewSet, basename="room")
@@ -28,6 +32,7 @@ router.register("alerts", AlertViewSet, basename="alert")
 urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("v1/node-types/", NodeTypesView.as_view(), name="node-types"),
+    path("v1/error-codes/", ErrorCodesView.as_view(), name="error-codes"),
     path("v1/me/", MeView.as_view(), name="me"),
     path("v1/", include(router.urls)),
 ]

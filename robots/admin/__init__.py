@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from robots.admin import commands, inbound, lines, recovery, robots
+from robots.admin import commands, inbound, lines, recovery, robots, switches, unknown_sends
 
-__all__ = ["commands", "inbound", "lines", "recovery", "robots"]
+__all__ = ["commands", "inbound", "lines", "recovery", "robots", "switches", "unknown_sends"]

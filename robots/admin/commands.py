@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import action
 
 from robots.admin.common import (
     ChoicesDropdownFilter,
@@ -23,9 +24,12 @@ from robots.admin.common import (
     linked_rows,
     shown_json,
 )
+from robots.admin.error_codes import ErrorCodesView
+from robots.admin.recalls import RecallMixin
 from robots.error_codes import describe
 from robots.models import Command, CommandResult, CommandState
 from robots.outbox_claim import HOLD_UNKNOWN
+from robots.testimony import testimony
 from robots.wording import cancelling
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import clock
@@ -61,8 +65,9 @@ class NeedsAPersonFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Command)
-class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+class CommandAdmin(RecallMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
+    actions_list: ClassVar[list[str]] = ["error_codes"]
     uuid_fields = ("id", "run_id", "message_id", "resent_as_id")
     list_display = ("created_at", "robot", "target", "shown_line", "shown_state", "priority", "attempts", "platform_id")
     list_filter = (
@@ -76,13 +81,24 @@ class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     list_filter_submit = True
     search_fields = ("platform_id__exact", "target", "text")
     search_help_text = _("sendId, the platform's messageId, a run's id, a target, or words of the text.")
-    list_select_related = ("robot", "conversation", "cancellation")
+    list_select_related = ("robot", "conversation", "cancellation", "recall")
     fields = (
         *("id", "platform_id", "robot", "room", "target", "kind", "text", "shown_payload", "priority", "shown_state"),
         *("shown_error", "attempts", "created_at", "not_before", "expires_at", "sending_at", "sender", "accepted_at"),
-        *("final_at", "resent_as", "cancels", "requested_by", "shown_cancelling", "shown_results", "shown_evidence"),
-        "further",
+        *("final_at", "resent_as", "cancels", "requested_by", "shown_cancelling", "recalls", "shown_recall"),
+        *("decision", "decided_by", "decided_at", "shown_results", "shown_evidence", "further"),
     )
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        return (("error-codes/", "robots_error_codes", ErrorCodesView.as_view(model_admin=self)),)
+
+    @action(description=_("Error codes"), icon="menu_book", permissions=["view"])
+    def error_codes(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:robots_error_codes"))
+
+    def recallable(self, request: HttpRequest, object_id: str) -> Command | None:
+        found: Command | None = self.get_object(request, object_id)  # inside the person's scope
+        return found
 
     @display(description=_("text"))
     def shown_line(self, command: Command) -> str:
@@ -119,8 +135,10 @@ class CommandAdmin(IdSearchMixin, ReadOnlyModelAdmin):
         return shown_json([result.raw for result in command.results.order_by("received_at")[:20]])
 
     @display(description=_("evidence for and against"))
-    def shown_evidence(self, command: Command) -> SafeString:
-        return shown_json(command.evidence)
+    def shown_evidence(self, command: Command) -> SafeString | str:
+        if command.state == CommandState.UNKNOWN or command.evidence:
+            return format_html_join("", "<p>{}</p>", ((line,) for line in testimony(command)))
+        return "—"
 
     @display(description=_("see also"))
     def further(self, command: Command) -> SafeString | str:

@@ -24,7 +24,10 @@ from robots.admin.common import (
     person,
     shown_json,
 )
-from robots.models import Conversation, Direction, Media, Message, Owner, Reason, Room
+from robots.admin.pace import PaceMixin
+from robots.admin.recalls import RecallMixin
+from robots.admin.switches import StopMixin
+from robots.models import Command, Conversation, Direction, Media, Message, Owner, Reason, Room
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
@@ -91,8 +94,12 @@ class OwnerActionsMixin:
 
 
 @admin.register(Room)
-class RoomAdmin(IdSearchMixin, ReadOnlyModelAdmin):
+class RoomAdmin(PaceMixin, StopMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
+    fields = (
+        *("name", "remark", "address", "is_group", "room_type", "robot", "created_at"),
+        *("shown_stop", "shown_wait"),
+    )
     list_display = ("name", "remark", "address", "is_group", "room_type", "robot", "created_at")
     list_filter = (("robot", RelatedDropdownFilter), "is_group", "room_type")
     search_fields = ("name", "remark", "address")
@@ -125,8 +132,9 @@ class ConversationAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
+class MessageAdmin(OwnerActionsMixin, RecallMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
+    actions_detail: ClassVar[list[str]] = [*OwnerActionsMixin.actions_detail, *RecallMixin.actions_detail]
     uuid_fields = ("id", "run_id", "conversation_id")
     list_display = (
         "received_at",
@@ -149,13 +157,17 @@ class MessageAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
     list_filter_submit = True
     search_fields = ("text", "sender_name", "room__name", "room__remark", "platform_id__exact")
     search_help_text = _("Words, a person, a room, the platform's id, or our id of a line, run or conversation.")
-    list_select_related = ("robot", "room", "conversation", "command")
+    list_select_related = ("robot", "room", "conversation", "command", "command__recall")
     fields = (
         *("received_at", "direction", "robot", "room", "conversation", "shown_owner", "sender_name"),
         *("text", "raw_text"),
         *("text_type", "at_me", "media", "platform_id", "shown_reason", "intent", "intent_confidence", "topic"),
-        *("duplicate_of", "is_backfill", "settled_at", "shown_extra", "further"),
+        *("shown_recall", "duplicate_of", "is_backfill", "settled_at", "shown_extra", "further"),
     )
+
+    def recallable(self, request: HttpRequest, object_id: str) -> Command | None:
+        line: Message | None = self.get_object(request, object_id)
+        return getattr(line, "command", None)
 
     def owned(self, request: HttpRequest, object_id: str) -> Conversation | None:
         line: Message | None = self.get_object(request, object_id)

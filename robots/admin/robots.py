@@ -19,7 +19,9 @@ from unfold.decorators import action
 from robots import caches, services
 from robots.admin.common import shown_json, shown_text
 from robots.admin.connect import CONNECT_URLS
+from robots.admin.pace import PaceMixin
 from robots.admin.raw_bodies import RawBodiesView
+from robots.admin.switches import StopMixin
 from robots.models import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
 from worktool_ai.accounts.permissions import Ability, may
@@ -55,7 +57,7 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Robot)
-class RobotAdmin(AuditedModelAdmin):
+class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
     scope_path = ""
     form = RobotForm
     list_display = (
@@ -66,8 +68,11 @@ class RobotAdmin(AuditedModelAdmin):
     search_fields = ("name", "slug", "aliases")
     list_select_related = ("group", "persona")
     formfield_overrides: ClassVar[dict[Any, Any]] = {ArrayField: {"widget": ArrayWidget}}
-    readonly_fields = ("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at")
-    actions_detail: ClassVar[list[str]] = ["open_connect_page"]
+    readonly_fields = (
+        *("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at"),
+        *("shown_stop", "shown_wait"),
+    )
+    actions_detail: ClassVar[list[str]] = ["open_connect_page", "stop_sending"]
     actions_list: ClassVar[list[str]] = ["connect_robots", "latest_callbacks"]
     fieldsets = (
         (None, {"fields": ("name", "slug", "aliases", "group", "robot_type", "persona", "mode", "is_active")}),
@@ -76,7 +81,7 @@ class RobotAdmin(AuditedModelAdmin):
             {
                 "fields": (
                     *("robot_id", "masked_robot_id", "robot_key", "callback_address"),
-                    *("shown_online", "last_callback_at", "created_at"),
+                    *("shown_online", "last_callback_at", "created_at", "shown_stop", "shown_wait"),
                 )
             },
         ),

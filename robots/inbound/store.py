@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils.timezone import localtime
 
-from robots import results
+from robots import results, switches
 from robots.caches import robots_by_id
 from robots.inbound import rows
 from robots.inbound.duplicates import Judge, first_marks
@@ -163,7 +163,7 @@ def _reason(line: ParsedMessage, place: Place) -> str:
     """Return why a line starts no run, or nothing when it may."""
     if line.is_system:
         return Reason.SYSTEM_LINE
-    if not place.is_active:
+    if not place.is_active or switches.was_stopped(line.robot_id, place.room_id, line.received_at):
         return Reason.STOPPED_BY_SWITCH
     if not line.room_address:  # without the room's name no answer could find its way
         return Reason.UNSUPPORTED_TYPE

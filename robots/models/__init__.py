@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robots.models.commands import Command, CommandResult, CommandState
+from robots.models.commands import Command, CommandResult, CommandState, UnknownSend
 from robots.models.egress import Egress
 from robots.models.inbound import DeadLetter, Fingerprint, InboxEntry, Media
 from robots.models.messages import Conversation, Direction, Message, Owner, Reason, Room, RoomType
@@ -39,4 +39,5 @@ __all__ = [
     "StaleReply",
     "Switch",
     "SwitchScope",
+    "UnknownSend",
 ]

@@ -239,6 +239,15 @@ class Command(models.Model):
         return f"{self.kind} → {self.target}"
 
 
+class UnknownSend(Command):
+    """A command whose end nobody knows, as the desk of :mod:`robots.unknown_sends` lists it."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("unknown send")
+        verbose_name_plural = _("unknown sends")
+
+
 class CommandResult(models.Model):
     """A result callback as it came. Without ``command`` it is an orphan: kept, and matched when its command appears."""
 

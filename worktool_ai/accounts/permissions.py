@@ -25,6 +25,8 @@ class Ability(StrEnum):
     READ_LINES = "lines.read"
     READ_CONTACTS = "contacts.read"  # names of customers, private rooms, numbers in what they wrote
     TAKE_OVER = "conversations.take_over"
+    DECIDE_SENDS = "sends.decide"  # was it sent? say it again, take it back
+    STOP_SENDING = "sends.stop"
     READ_RUNS = "runs.read"
     READ_ROBOTS = "robots.read"
     CONNECT_ROBOTS = "robots.connect"  # robots' credentials, and where the platform posts
@@ -47,6 +49,8 @@ _VIEWER = frozenset(
 _OPERATOR = _VIEWER | {
     Ability.READ_CONTACTS,
     Ability.TAKE_OVER,
+    Ability.DECIDE_SENDS,
+    Ability.STOP_SENDING,
     Ability.READ_RUNS,
     Ability.HANDLE_ALERTS,
     Ability.EXPORT,
@@ -89,6 +93,8 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "robots.openquestion": ("vc", "vc", "vc", _NONE),
     "robots.callbackgap": ("va", "va", _VIEW, _NONE),
     "robots.command": ("vc", "vc", "vc", _NONE),
+    "robots.unknownsend": ("vc", "vc", "vc", _NONE),
+    "robots.switch": ("vc", "vc", "vc", _VIEW),
     "robots.commandresult": (_VIEW, _VIEW, _VIEW, _NONE),
     "robots.fingerprint": (_VIEW, _VIEW, _NONE, _NONE),
     "robots.media": (_VIEW, _VIEW, _VIEW, _NONE),

@@ -1,0 +1,211 @@
+"""The kill switch: stopping and resuming what robots send, everywhere, for one robot or in one room.
+
+::
+
+    stop      what is queued there is withdrawn, what the phone has is cleared (304 for robots, 305 for a room's
+              commands), and the outbox claims nothing there any more: one transaction
+    in force  lines that come are stored with their reason and not answered
+    resume    from the next line on; what came or was being answered before is not answered any more
+
+Calls that are on their way when somebody stops are made to their end: the phone is told to forget them afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from robots import clearing
+from robots.models import Command, CommandState, Robot, Room, Switch, SwitchScope
+from robots.transitions import Change, apply
+from worktool_ai.accounts import audit
+from worktool_ai.accounts.models import ApiKey, User
+from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib.cache import VersionedCache
+from worktool_ai.lib.db import borrowed
+from worktool_ai.lib.ids import first_at
+from worktool_ai.lib.versions import rows_version
+
+__all__ = [
+    "STOPPED",
+    "AlreadyStopped",
+    "Stop",
+    "forget",
+    "in_force_for",
+    "is_stopped",
+    "resume",
+    "stop",
+    "was_stopped",
+    "what_stopped",
+]
+
+Actor = User | ApiKey | str
+
+#: What only takes back is sent all the same.
+EXEMPT = clearing.TAKES_BACK
+#: So long after it was lifted a stop still keeps old answers back; no run is answered later than that.
+REMEMBERED = timedelta(hours=1)
+
+#: SQL, over ``command``: whether it may not leave because of a stop in force, or of one that was lifted after its run
+#: began. ``%(now)s`` is the present.
+STOPPED = f"""(command.kind NOT IN {EXEMPT} AND EXISTS (
+    SELECT FROM {Switch._meta.db_table} AS stop LEFT JOIN {Room._meta.db_table} AS place ON place.id = stop.room_id
+    WHERE (stop.scope = '{SwitchScope.ALL}' OR stop.robot_id = command.robot_id AND (
+            stop.scope = '{SwitchScope.ROBOT}' OR place.id = command.room_id OR place.address = command.target))
+      AND (stop.lifted_at IS NULL OR stop.lifted_at > %(now)s::timestamptz - interval '1 hour'
+           AND (command.run_id < stop.lifted_mark
+                OR command.created_at BETWEEN stop.since AND stop.lifted_at))
+    OFFSET 0))"""
+
+
+class AlreadyStopped(Exception):
+    """Sending is stopped there already; ``switch`` is the stop in force."""
+
+    def __init__(self, switch: Switch) -> None:
+        super().__init__(str(switch))
+        self.switch = switch
+
+
+# -- stopping and resuming ---------------------------------------------------------------------------------------------
+
+
+def stop(
+    scope: str,
+    why: str,
+    actor: Actor,
+    *,
+    robot: Robot | None = None,
+    room: Room | None = None,
+    request: HttpRequest | None = None,
+) -> Switch:
+    """Stop sending; raises :class:`AlreadyStopped`. ``why`` is shown to everybody who meets the stop.
+
+    Once this has committed nothing leaves there but calls that are on their way.
+    """
+    row = Switch(scope=scope, robot=robot, room=room, why=why, since=clock.now(), set_by=audit.actor_name(actor))
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            row.withdrawn = _withdraw(row)
+            row.save(update_fields=["withdrawn"])
+            cleared = clearing.clear(row)
+            after = {"scope": scope, "why": why, "withdrawn": row.withdrawn, "cleared": cleared}
+            audit.record(actor, "sending.stop", row, {}, after, request)
+    except IntegrityError:
+        raise AlreadyStopped(Switch.objects.get(scope=scope, robot=robot, room=room, lifted_at=None)) from None
+    forget()
+    return row
+
+
+def resume(switch_id: UUID, actor: Actor, request: HttpRequest | None = None) -> bool:
+    """Lift a stop; false when it was lifted before. Another stop may still hold the same robots."""
+    with transaction.atomic():
+        row = Switch.objects.select_for_update(of=("self",)).get(pk=switch_id)
+        if not row.is_in_force:
+            return False
+        row.lifted_at, row.lifted_by = clock.now(), audit.actor_name(actor)
+        row.lifted_mark = first_at(row.lifted_at + timedelta(milliseconds=1))
+        row.save(update_fields=["lifted_at", "lifted_by", "lifted_mark"])
+        clearing.abandon(row)
+        audit.record(actor, "sending.resume", row, {"since": row.since, "why": row.why}, {}, request)
+        transaction.on_commit(partial(doorbell.ring, "robots.drain_outbox"))
+    forget()
+    return True
+
+
+def _withdraw(switch: Switch) -> int:
+    queued = Command.objects.filter(state=CommandState.QUEUED).exclude(kind__in=EXEMPT)
+    why = what_stopped(switch.set_by, switch.why)
+    changes = [
+        Change(id=pk, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
+        for pk in within(switch, queued).order_by("seq").values_list("pk", flat=True)
+    ]
+    return len(apply(changes))
+
+
+def within(switch: Switch, commands: QuerySet[Command]) -> QuerySet[Command]:
+    """Narrow commands to those that a stop is about."""
+    return clearing.within(switch, commands)
+
+
+def what_stopped(who: str = "", why: str = "") -> str:
+    """Say in a command's error why it did not leave."""
+    if not who:
+        return _("sending is stopped")
+    return _("%(who)s has stopped sending: %(why)s") % {"who": who, "why": why}
+
+
+def in_force_for(robot: Robot, room: Room | None = None) -> QuerySet[Switch]:
+    """Return the stops that hold a robot, or one of its rooms, now."""
+    about = Q(scope=SwitchScope.ALL) | Q(scope=SwitchScope.ROBOT, robot=robot)
+    if room is not None:
+        about |= Q(scope=SwitchScope.ROOM, room=room)
+    return Switch.objects.filter(about, lifted_at=None)
+
+
+# -- the hot path's copy -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop as every process remembers it, at most two seconds behind the database."""
+
+    scope: str
+    robot_id: UUID | None
+    room_id: UUID | None
+    address: str
+    since: datetime
+    lifted_at: datetime | None
+
+    def is_about(self, robot_id: UUID, room_id: UUID | None, address: str) -> bool:
+        if self.scope == SwitchScope.ALL:
+            return True
+        if self.robot_id != robot_id:
+            return False
+        return self.scope == SwitchScope.ROBOT or room_id == self.room_id or address == self.address
+
+
+def is_stopped(robot_id: UUID, kind: int, address: str) -> bool:
+    """Tell whether a command may not leave now."""
+    if kind in EXEMPT:
+        return False
+    return any(stop.lifted_at is None and stop.is_about(robot_id, None, address) for stop in _cache.get())
+
+
+def was_stopped(robot_id: UUID, room_id: UUID, at: datetime) -> bool:
+    """Tell whether a line that came at that time came while sending was stopped there."""
+    return any(
+        stop.since <= at and (stop.lifted_at is None or at < stop.lifted_at) and stop.is_about(robot_id, room_id, "")
+        for stop in _cache.get()
+    )
+
+
+def forget() -> None:
+    """Read them anew at the next look, in this process."""
+    _cache.clear()
+
+
+def _load() -> Sequence[Stop]:
+    remembered = Q(lifted_at=None) | Q(lifted_at__gt=clock.now() - REMEMBERED)
+    with borrowed():
+        rows = Switch.objects.filter(remembered).select_related("room")
+        return tuple(
+            Stop(row.scope, row.robot_id, row.room_id, row.room.address if row.room else "", row.since, row.lifted_at)
+            for row in rows
+        )
+
+
+def _version() -> object:
+    with borrowed():
+        return rows_version(Switch)
+
+
+_cache = VersionedCache(_load, _version)
