@@ -23,7 +23,7 @@ def _planted():
 
 
 def signed_in(client, role="owner"):
-    client.force_login(User.objects.create_user(role, role=role, is_staff=True, language="en"))
+    client.force_login(User.objects.create_user(role, role=role, is_staff=True))
     return client
 
 
