@@ -78,6 +78,9 @@ class StandardContext(BaseModel):
     group: str = _field("ours", "The name of the robot's group.", "", seed=False)
     chosen_rule: str | None = _field("ours", "The decision's rule that was taken.", None, seed=False)
     template: str | None = _field("ours", "The template that the answer came from.", None, seed=False)
+    answer_file: dict[str, str] | None = _field(
+        "ours", "The stored file that is sent after the answer: digest, name, content_type.", None, seed=False
+    )
     at_list: tuple[str, ...] = _field("ours", "Who is mentioned in the answer.", (), seed=False)
     command_detail: str | None = _field("ours", "The command's detailed state.", None, seed=False)
     alert_rules: tuple[str, ...] = _field("ours", "The alert rules that matched.", (), seed=False)

@@ -29,6 +29,7 @@ from personas.types import (
     TaskName,
 )
 from templates_lib.caches import TemplateSnapshot, templates
+from templates_lib.file_kinds import StoredFile
 from templates_lib.render import render
 from worktool_ai.lib import logs
 
@@ -56,11 +57,12 @@ CATEGORY_OF_INTENT = {"chat": "闲聊回复", "welcome": "欢迎语", "conversio
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A template filled in; ``kind`` is what its text does."""
+    """A template filled in; ``kind`` is what its text does. ``file`` goes out with it; without text, alone."""
 
     slug: str
     text: str
     kind: ReplyKind
+    file: StoredFile | None = None
 
 
 def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
@@ -86,15 +88,15 @@ def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOp
     except Exception as error:
         logger.exception("local_reply_failed")
         _note(chain, "reply", persona, started, request, {}, error)
-        return _result(chain, persona, LAST_WORDS, "hand_over", None)
+        return _result(chain, persona, Choice("", LAST_WORDS, "hand_over"))
     choice = choice or Choice("", LAST_WORDS, "hand_over")
     _note(chain, "reply", persona, started, request, {"text": choice.text, "template": choice.slug})
-    return _result(chain, persona, choice.text, choice.kind, choice.slug or None)
+    return _result(chain, persona, choice)
 
 
 def hints(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> list[str]:
     """Return what the local model would say, as reference for a remote one; best first."""
-    fitting = (choice.text for choice in _choices(persona, text, options) if choice.kind == options.kind)
+    fitting = (c.text for c in _choices(persona, text, options) if c.kind == options.kind and c.text)
     return list(itertools.islice(fitting, options.max_hints))
 
 
@@ -124,8 +126,9 @@ def _choices(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> I
                 break
             candidates = [candidate for candidate in candidates if candidate is not chosen.template]
             said = render(chosen.body, options.values)
-            if not answer_problem(said):
-                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind))
+            file = chosen.template.file
+            if not answer_problem(said) or (file and not said):
+                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind), file)
 
 
 def _groups(options: GenerateOptions) -> Iterator[tuple[ReplyKind, str | None, list[TemplateSnapshot]]]:
@@ -149,15 +152,14 @@ def _kind(template: TemplateSnapshot, wanted: ReplyKind) -> ReplyKind:
     return "hand_over" if wanted == "answer" and template.category in HANDING_OVER else wanted
 
 
-def _result(
-    chain: Chain, persona: PersonaSnapshot, text: str, kind: ReplyKind, template: str | None
-) -> GenerateReplyResult:
+def _result(chain: Chain, persona: PersonaSnapshot, choice: Choice) -> GenerateReplyResult:
     return GenerateReplyResult(
-        text=text,
-        kind=kind,
+        text=choice.text,
+        kind=choice.kind,
         source="template",
         provider=PROVIDER,
-        template=template,
+        template=choice.slug or None,
+        file=choice.file,
         persona_id=str(persona.id),
         persona_type=persona.role_type,
         attempts=chain.attempts,

@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from personas.providers import ChatMessage, Image
+from templates_lib.file_kinds import StoredFile
 
 __all__ = [
     "UNCLEAR",
@@ -139,7 +140,7 @@ class GenerateOptions(_Json):
 @dataclass(frozen=True, slots=True)
 class GenerateReplyResult(_Json):
     """A checked reply. ``template`` is the slug of the template that it was made from, None for a model's
-    own words.
+    own words; ``file`` is what that template sends after the text, or alone when the text is empty.
 
     ``kind`` tells what the text really does; it can differ from what was asked (no fitting template: handed
     over). ``attempts`` counts calls of the whole chain, the successful one included.
@@ -151,6 +152,7 @@ class GenerateReplyResult(_Json):
     provider: str
     model: str = ""
     template: str | None = None
+    file: StoredFile | None = None
     persona_id: str | None = None
     persona_type: str = ""
     attempts: int = 1

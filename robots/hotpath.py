@@ -25,7 +25,8 @@ class NewCommand:
     """A command to be queued. ``id`` (a UUIDv7) is our sendId; the same id again changes nothing.
 
     ``variants`` are other texts that say the same, used when the phone would swallow an equal one (robots.equal).
-    With a room and a conversation the line is also shown there: an outbound message under the same id.
+    With a room and a conversation the line is also shown there: an outbound message under the same id, of the
+    platform's content type ``text_type``.
     """
 
     id: UUID
@@ -44,6 +45,7 @@ class NewCommand:
     created_at: datetime
     draft: bool = False
     variants: Sequence[str] = ()
+    text_type: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ WITH input AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS row (
         id uuid, robot_id uuid, room_id uuid, conversation_id uuid, run_id uuid, node_id text, kind int, target text,
         text text, payload jsonb, priority int, owner_epoch int, expires_at timestamptz, created_at timestamptz,
-        draft boolean, variants jsonb)
+        draft boolean, variants jsonb, text_type int)
 ), fresh AS (
     SELECT input.*, robot.name AS robot_name, input.draft OR robot.mode <> '{Mode.AUTOMATIC}' AS is_draft,
            input.room_id IS NOT NULL AND input.conversation_id IS NOT NULL AS is_shown
@@ -74,7 +76,7 @@ WITH input AS (
     INSERT INTO {Message._meta.db_table} (
         id, robot_id, room_id, conversation_id, direction, sender_name, text, raw_text, text_type, at_me, platform_id,
         received_at, stored_at, is_backfill, intent, topic, reason, run_id, extra)
-    SELECT id, robot_id, room_id, conversation_id, '{Direction.OUT}', robot_name, text, '', 1, false, '',
+    SELECT id, robot_id, room_id, conversation_id, '{Direction.OUT}', robot_name, text, '', text_type, false, '',
            created_at, clock_timestamp(), false, '', '', '', run_id, '{{}}'::jsonb
     FROM fresh WHERE is_shown
     ON CONFLICT (id) DO NOTHING

@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from robots import results, switches
+from robots import files, results, switches
 from robots.caches import robots_by_id
 from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
@@ -169,6 +169,8 @@ def _deliver(commands: Sequence[Changed], leave: _Leave) -> None:
 
 def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:
     """Make the call; returns what it means for each of its commands, which are all of one robot."""
+    if any(command.kind == files.PUSH_FILE for command in commands) and (problem := files.unreachable()):
+        return [_without_files(command, problem) for command in commands]
     try:
         robot = robots_by_id()[commands[0].robot_id]
         if any(switches.is_stopped(command.robot_id, command.kind, command.target) for command in commands):
@@ -196,6 +198,12 @@ def _refused(commands: Sequence[Changed], error: Rejected) -> list[Change]:
     if len(commands) > 1:
         return [_again(command, _told(error)) for command in commands]
     return [replace(_own(command, CommandState.FAILED, _told(error)), error_code=error.code) for command in commands]
+
+
+def _without_files(command: Changed, problem: str) -> Change:
+    """Nobody could fetch the file: it is not sent at all, and what shared the request is tried again without it."""
+    is_file = command.kind == files.PUSH_FILE
+    return _own(command, CommandState.FAILED, problem) if is_file else _again(command, problem)
 
 
 def _again(command: Changed, reason: str) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from templates_lib.file_kinds import StoredFile
 from templates_lib.models import MessageTemplate, TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
@@ -25,6 +26,7 @@ class TemplateSnapshot:
     variants: tuple[str, ...]
     persona_type: str
     intents: tuple[str, ...]
+    file: StoredFile | None = None
 
 
 def templates() -> tuple[TemplateSnapshot, ...]:
@@ -39,7 +41,11 @@ def clear() -> None:
 
 def _load() -> tuple[TemplateSnapshot, ...]:
     with borrowed():
-        rows = MessageTemplate.objects.filter(is_active=True).select_related("category")
+        rows = (
+            MessageTemplate.objects.filter(is_active=True)
+            .select_related("category", "attachment")
+            .defer("attachment__content")
+        )
         return tuple(_snapshot(row) for row in rows.order_by("category__order", "slug"))
 
 
@@ -54,6 +60,7 @@ def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
         variants=tuple(row.variants),
         persona_type=row.persona_type,
         intents=tuple(row.intents),
+        file=row.file,
     )
 
 

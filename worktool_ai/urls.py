@@ -9,6 +9,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("language/", include("django.conf.urls.i18n")),
     path("api/", include("monitoring.api.urls")),
+    path("", include("templates_lib.urls")),
     path("", include("monitoring.urls")),
 ]
 

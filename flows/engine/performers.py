@@ -6,7 +6,7 @@ its lease and done again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,10 @@ from flows.nodes import AskModel, CommandDraft, HttpCall, Notify, RaiseAlert, Se
 from personas.service import AIService
 from personas.types import AICallRecord, AIContext, CallScope, ChatMessage, GenerateOptions
 from robots.caches import RobotSnapshot
+from robots.files import push_file
 from robots.hotpath import NewCommand
 from robots.models.commands import Priority
+from templates_lib.file_kinds import StoredFile
 from worktool_ai.lib import http
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
@@ -97,6 +99,7 @@ def _reply(service: AIService, effect: AskModel, head: HeadRun) -> dict[str, Any
         "template": written.template,
         "source": written.provider,
         "model": written.model,
+        **({"file": asdict(written.file)} if written.file else {}),
     }
 
 
@@ -120,8 +123,11 @@ def queue_commands(effect: SendCommands, head: HeadRun, robot: RobotSnapshot, no
 
 def _command(item: CommandDraft, effect: SendCommands, head: HeadRun, node_id: str, *, draft: bool) -> NewCommand:
     moment = now()
+    file = StoredFile(**item.file) if item.file else None
     payload: dict[str, Any] = {"type": item.type, "titleList": [item.target], "receivedContent": item.text}
-    if item.at_list:
+    if file:
+        payload = push_file(file, item.target)
+    elif item.at_list:
         payload["atList"] = list(item.at_list)
     return NewCommand(
         id=uuid7(),
@@ -139,6 +145,7 @@ def _command(item: CommandDraft, effect: SendCommands, head: HeadRun, node_id: s
         expires_at=moment + timedelta(seconds=effect.fresh_s),
         created_at=moment,
         draft=draft,
+        text_type=file.kind.line_type if file else 1,
     )
 
 

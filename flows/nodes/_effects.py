@@ -32,7 +32,9 @@ class _Data:
 
 @dataclass(frozen=True, slots=True)
 class AskModel(_Data):
-    """Ask a model. Outcome of ``intent``: intent, topic, confidence, why; of ``reply``: text, template, source."""
+    """Ask a model. Outcome of ``intent``: intent, topic, confidence, why; of ``reply``: text, template, source, and
+    ``file`` where the template sends one.
+    """
 
     kind: ClassVar[str] = "ask_model"
 
@@ -52,7 +54,10 @@ class AskModel(_Data):
 
 @dataclass(frozen=True, slots=True)
 class CommandDraft:
-    """One command to be queued. ``target`` is the address of the chat; ``to`` says which kind of chat it is."""
+    """One command to be queued. ``target`` is the address of the chat; ``to`` says which kind of chat it is.
+
+    With ``file`` (digest, name, content_type) that is sent, and ``text`` is its name for people.
+    """
 
     target: str
     text: str
@@ -60,6 +65,7 @@ class CommandDraft:
     to: Literal["room", "person"] = "room"
     priority: Literal["alert", "human", "reply", "bulk"] = "reply"
     type: int = 203
+    file: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

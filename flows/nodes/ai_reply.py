@@ -68,13 +68,17 @@ class AiReply(Node):
 
     def resume(self, ctx: NodeContext, effect: Effect, outcome: Mapping[str, Any]) -> Next:
         text = (outcome.get("text") or "").strip()
-        if not text:
+        file = outcome.get("file")
+        if not text and not file:
             raise NodeError(outcome.get("error") or "no model and no template gave an answer")
-        reason = self._reason(ctx, effect)
+        template = outcome.get("template")
+        patch: dict[str, Any] = {"ai_response": text, "template": template, "reason": self._reason(ctx, effect)}
+        if file or ctx.data.answer_file:
+            patch["answer_file"] = file  # or the file of an answer that this one replaces
         return Next(
-            patch={"ai_response": text, "template": outcome.get("template"), "reason": reason},
+            patch=patch,
             detail={"source": outcome.get("source", ""), "model": outcome.get("model", "")},
-            events=(("ai_reply_generated", {"aiResponse": text, "template": outcome.get("template")}),),
+            events=(("ai_reply_generated", {"aiResponse": text, "template": template}),),
         )
 
     def _reason(self, ctx: NodeContext, effect: Effect) -> str:

@@ -9,9 +9,15 @@ from flows.nodes import CommandDraft, Effect, Next, Node, NodeContext, NodeError
 from worktool_ai.lib.config import PluginConfig
 from worktool_ai.lib.config import gettext_noop as _
 
+PUSH_FILE = 218
+
 
 class SendCommand(Node):
-    """Puts the answer into the outbox. Ends when it is queued; what becomes of it is the next node's matter."""
+    """Puts the answer into the outbox. Ends when it is queued; what becomes of it is the next node's matter.
+
+    A file follows its text as a command of its own, in each room: a mention needs the text (218 has none), and each of
+    the two keeps its own state. ``send_id`` is that of the first.
+    """
 
     key: ClassVar[str] = "send_command"
     label: ClassVar[str] = "发送指令"
@@ -33,19 +39,20 @@ class SendCommand(Node):
 
     def run(self, ctx: NodeContext) -> Effect:
         text = self.config.fixed_text or ctx.data.ai_response
-        if not text:
+        file = None if self.config.fixed_text else ctx.data.answer_file
+        if not text and not file:
             raise NodeError("there is nothing to send: no answer was written before this node")
-        commands = tuple(
-            CommandDraft(
-                target=target,
-                text=text,
-                at_list=ctx.data.at_list if position == 0 else (),
-                to="room" if ctx.data.is_group else "person",
-                priority=self.config.priority,
-            )
-            for position, target in enumerate(self._targets(ctx))
-        )
-        return SendCommands(commands=commands, fresh_s=ctx.robot.reply_fresh_s)
+        commands: list[CommandDraft] = []
+        for position, target in enumerate(self._targets(ctx)):
+            if text:
+                commands.append(self._draft(ctx, target, text=text, at_list=() if position else ctx.data.at_list))
+            if file:
+                commands.append(self._draft(ctx, target, text=file["name"], type=PUSH_FILE, file=file))
+        return SendCommands(commands=tuple(commands), fresh_s=ctx.robot.reply_fresh_s)
+
+    def _draft(self, ctx: NodeContext, target: str, **fields: Any) -> CommandDraft:
+        to: Literal["room", "person"] = "room" if ctx.data.is_group else "person"
+        return CommandDraft(target=target, to=to, priority=self.config.priority, **fields)
 
     def _targets(self, ctx: NodeContext) -> list[str]:
         """Without a dispatch node the answer goes back to the chat that the line came from."""

@@ -100,7 +100,8 @@ def _serves(candidate: Candidate, intent: str, topic: str | None) -> bool:
 
 def _wordings(candidate: Candidate, known: Collection[str], *, private: bool) -> list[str]:
     texts = [candidate.private_body] if private and candidate.private_body else []
-    texts = texts or [candidate.body, *candidate.variants]
+    # without any text a template is the file that it sends
+    texts = texts or [text for text in (candidate.body, *candidate.variants) if text] or [""]
     return [text for text in texts if set(variables_of(text)) <= set(known)]
 
 

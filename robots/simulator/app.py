@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from robots.simulator import control, page
 from robots.simulator.callbacks import Callbacks, Poster
 from robots.simulator.control import Control
+from robots.simulator.downloads import Downloads
 from robots.simulator.gate import Gate
 from robots.simulator.people import People
 from robots.simulator.phone import Phones
@@ -44,7 +45,8 @@ def create_app(
 def _assemble(world: World) -> LoopbackApp:
     poster = Poster()
     callbacks = Callbacks(world, poster)
-    phones = Phones(world, callbacks)
+    downloads = Downloads()
+    phones = Phones(world, callbacks, downloads)
     operated = Control(world, People(world, callbacks), callbacks, phones)
     gate = Gate(world, Platform(world, callbacks, phones).endpoints() | Queries(world).endpoints())
 
@@ -55,7 +57,7 @@ def _assemble(world: World) -> LoopbackApp:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with poster.open():
+        async with poster.open(), downloads.open():
             yield
             await world.stop()
 

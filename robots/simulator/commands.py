@@ -30,12 +30,14 @@ CHAT_NOT_FOUND: Final = 201101
 SEND_FAILED: Final = 201102
 BUTTON_NOT_FOUND: Final = 201103
 TARGET_NOT_FOUND: Final = 201104
+DOWNLOAD_FAILED: Final = 201107
 ERROR_REASONS: Final = {
     0: "",
     CHAT_NOT_FOUND: "查找聊天窗失败",
     SEND_FAILED: "发送消息失败",
     BUTTON_NOT_FOUND: "按钮寻找失败",
     TARGET_NOT_FOUND: "目标寻找失败",
+    DOWNLOAD_FAILED: "文件下载失败",
 }
 SYSTEM_LINE: Final = 10
 FILE_TEXT_TYPES: Final = {"image": 2, "audio": 3, "video": 5, "*": 9}

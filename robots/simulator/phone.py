@@ -16,12 +16,15 @@ from robots.simulator.commands import (
     CLEAR_ONE,
     CLEAR_QUEUE,
     CREATE_GROUP,
+    DOWNLOAD_FAILED,
     EDIT_GROUP,
+    PUSH_FILE,
     TARGET_NOT_FOUND,
     Outcome,
     execute,
 )
-from robots.simulator.fault_kinds import Stage
+from robots.simulator.downloads import Downloads
+from robots.simulator.fault_kinds import Plan, Stage
 from robots.simulator.records import Entry, Execution, Json, Run, text_of
 from robots.simulator.world import Robot, World
 
@@ -46,9 +49,10 @@ class Job:
 class Phone:
     """The queue and the execution of one robot."""
 
-    def __init__(self, world: World, callbacks: Callbacks, robot: Robot) -> None:
+    def __init__(self, world: World, callbacks: Callbacks, downloads: Downloads, robot: Robot) -> None:
         self._world = world
         self._callbacks = callbacks
+        self._downloads = downloads
         self._robot = robot
         self._queue: deque[Job] = deque()
         self._running: asyncio.Task[None] | None = None
@@ -107,10 +111,16 @@ class Phone:
         began = time.monotonic()
         for _ in range(plan.copies):
             await asyncio.sleep(self._world.settings.pace_s + plan.delay_s)
-            outcome = execute(self._world, self._robot, job.command, plan)
+            outcome = await self._execute(job, plan)
             self._note(job, outcome)
         job.began = began
         self._world.spawn(self._finish(job, outcome))
+
+    async def _execute(self, job: Job, plan: Plan) -> Outcome:
+        """A file is fetched first; without it nothing is said in any chat."""
+        if job.command["type"] == PUSH_FILE and not await self._downloads.fetch(job.command):
+            return Outcome(DOWNLOAD_FAILED, failed=job.rooms)
+        return execute(self._world, self._robot, job.command, plan)
 
     def _note(self, job: Job, outcome: Outcome) -> None:
         lists = (list(outcome.succeeded), list(outcome.failed))
@@ -148,12 +158,13 @@ class Phone:
 class Phones:
     """One phone per robot, from the first command on."""
 
-    def __init__(self, world: World, callbacks: Callbacks) -> None:
+    def __init__(self, world: World, callbacks: Callbacks, downloads: Downloads) -> None:
         self._world = world
         self._callbacks = callbacks
+        self._downloads = downloads
         self._phones: dict[str, Phone] = {}
 
     def of(self, robot: Robot) -> Phone:
         if robot.id not in self._phones:
-            self._phones[robot.id] = Phone(self._world, self._callbacks, robot)
+            self._phones[robot.id] = Phone(self._world, self._callbacks, self._downloads, robot)
         return self._phones[robot.id]

@@ -29,7 +29,7 @@ SEED = {
     "executionPath": True, "startTime": True, "currentNodeId": True, "variables": True,
 }  # fmt: skip
 OURS = {
-    "topic", "intentWhy", "senderRole", "receivedAt", "isBackfill", "group", "chosenRule", "template", "atList",
+    "topic", "intentWhy", "senderRole", "receivedAt", "isBackfill", "group", "chosenRule", "template", "answerFile", "atList",
     "commandDetail", "alertRules", "deliveries", "reason", "outcome",
 }  # fmt: skip
 STANDARD_WAY = ["receive", "intent", "decision", "reply", "dispatch", "send", "status"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from robots.models import Command, Conversation
+from robots.models import Command, Conversation, Robot
 from tests.monitoring import builders
 from tests.monitoring.test_api import client_of, items
+from tests.templates_lib import samples
 from worktool_ai.accounts import api_keys
 from worktool_ai.accounts.models import ApiKey, AuditEntry, Role
 from worktool_ai.lib import clock
@@ -106,3 +110,47 @@ def test_a_command_tells_who_wanted_it_back_and_how_that_ended(
     page = client.get(f"/admin/robots/command/{said.command.pk}/change/").content.decode()
     assert "305" in page
     assert told.split("'")[0] in page
+
+
+def said(client: Client, conversation: Conversation, **fields: object) -> tuple[int, dict]:
+    """As a form does it: multipart, so that a file may come along."""
+    answer = client.post(f"/api/v1/conversations/{conversation.pk}/messages/", fields)
+    return answer.status_code, answer.json()
+
+
+def test_an_answer_by_hand_with_a_picture(conversation: Conversation) -> None:
+    Robot.objects.update(mode="automatic")
+    picture = SimpleUploadedFile("价目表.png", samples.PNG)
+    with mock.patch("robots.files.unreachable", return_value=""):
+        status, body = said(client_of(), conversation, text="见图", file=picture)
+    assert status == 201
+    assert [(row["type"], row["text"], row["commandDetail"]) for row in body["data"]] == [
+        (203, "见图", "queued"),
+        (218, "价目表.png", "queued"),
+    ]
+    path = f"/api/v1/conversations/{conversation.pk}/messages/"
+    assert client_of().post(path, {"text": "再说"}, content_type="application/json").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "text"),
+        ({"file": SimpleUploadedFile("图.png", samples.WEBP)}, "file"),
+        ({"file": SimpleUploadedFile("图.png", b"")}, "file"),
+        ({"text": "见图", "sendId": "6f1f3f0e-5b1c-4b0e-9b39-0d0b7a3b1d11"}, "sendId"),
+        ({"text": "长" * 2001}, "text"),
+    ],
+)
+def test_what_cannot_be_answered_names_the_field(conversation: Conversation, fields: dict, field: str) -> None:
+    status, body = said(client_of(), conversation, **fields)
+    assert (status, body["details"][0]["field"]) == (400, field)
+    assert body["details"][0]["way_out"]
+    assert not Command.objects.exists()
+
+
+def test_who_may_not_answer(conversation: Conversation) -> None:
+    assert said(client_of(Role.VIEWER), conversation, text="我来")[0] == 403
+    assert said(client_of(robots=["another"]), conversation, text="我来")[0] == 404
+    assert said(client_of(), conversation, text="我来")[0] == 409  # the robot drafts only
+    assert not Command.objects.exists()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from robots.simulator.testing import SimulatorClient, running_simulator
 from tests.simulator.door import ROBOT, ROOM, Door, command, send
+from worktool_ai.lib.loopback import LoopbackApp, Request, Response, running
 
 
 def robot_texts(sim: SimulatorClient, room: str = ROOM) -> list[str]:
@@ -64,11 +68,47 @@ def test_equal_commands_after_execution_both_run(sim: SimulatorClient) -> None:
     sim.wait_for(lambda: len(robot_texts(sim)) == 2)
 
 
-def test_files_show_their_address(sim: SimulatorClient) -> None:
-    push = {"type": 218, "titleList": [ROOM], "objectName": "a.png", "fileUrl": "http://x/a.png"}
-    send(sim, {**push, "fileType": "image", "extraText": "请看图"})
+@pytest.fixture
+def file_server() -> Iterator[str]:
+    """Serves ``/<content type>/<size>``: so many bytes, called that type."""
+
+    async def serve(request: Request) -> Response:
+        content_type, _, size = request.path.strip("/").rpartition("/")
+        return Response(200, b"x" * int(size), content_type) if size.isdigit() else Response(404)
+
+    with running(LoopbackApp(serve)) as url:
+        yield url
+
+
+def push(url: str, **fields: Any) -> dict[str, Any]:
+    return {"type": 218, "titleList": [ROOM], "objectName": "a.png", "fileUrl": url, "fileType": "image", **fields}
+
+
+def test_a_file_is_fetched_and_shown(sim: SimulatorClient, file_server: str) -> None:
+    url = f"{file_server}/image/png/10"
+    send(sim, push(url, extraText="请看图"))
     line = sim.wait_for_answer(ROOM)
-    assert (line["text"], line["fileUrl"], line["textType"]) == ("请看图", "http://x/a.png", 2)
+    assert (line["text"], line["fileUrl"], line["textType"]) == ("请看图", url, 2)
+
+
+def test_what_cannot_be_fetched_is_not_shown(sim: SimulatorClient, door: Door, file_server: str) -> None:
+    """Gone, too large, empty, another type than it is called, WebP, without an ending, elsewhere, nobody there."""
+    ok = f"{file_server}/image/png/10"
+    bad = [
+        push(f"{file_server}/image/png/none"),
+        push(f"{file_server}/image/png/{10 * 1024 * 1024 + 1}"),
+        push(f"{file_server}/image/png/0"),
+        push(f"{file_server}/application/pdf/10"),
+        push(f"{file_server}/image/webp/10"),
+        push(ok, objectName="a"),
+        push("http://192.0.2.1/a.png"),
+        push("http://127.0.0.1:9/a.png"),
+    ]
+    for command_ in bad:
+        send(sim, command_)
+    results = sim.wait_for(lambda: len(found := door.bodies("result")) == len(bad) and found)
+    assert {(result["errorCode"], tuple(result["failList"])) for result in results} == {(201107, (ROOM,))}
+    assert sim.transcript(ROOM) == []
 
 
 def test_a_recalled_line_is_gone_and_leaves_a_notice(sim: SimulatorClient, door: Door) -> None:

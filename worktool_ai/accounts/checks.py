@@ -10,8 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 __all__ = ["addresses", "every_address_states_its_permission"]
 
-#: Whose views guard themselves: Django's admin (every page asks the admin site) and the language switch.
-_GUARDED = ("admin:", "set_language")
+#: Whose views guard themselves: Django's admin (every page asks the admin site), the language switch, and files, whose
+#: signed address is the permission.
+_GUARDED = ("admin:", "set_language", "signed_file")
 
 
 def addresses(resolver: URLResolver | None = None, prefix: str = "", space: str = "") -> Iterator[tuple[str, str, Any]]:

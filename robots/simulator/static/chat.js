@@ -17,6 +17,7 @@ const POLL_MS = 500;
 const DEFAULT_CHAT = { kind: "room", name: "客服群" };
 const KIND_LABELS = { room: "群聊", private: "私聊" };
 const TEXT_TYPES = { 2: "图片", 3: "语音", 5: "视频", 9: "文件" };
+const PICTURE = 2;
 const SYSTEM_LINE = 10;
 const state = {
   chat: DEFAULT_CHAT,
@@ -96,6 +97,20 @@ function showMark(node, mark) {
   node.textContent = text;
 }
 
+function fileNode(line) {
+  const link = element("a", "file", line.textType === PICTURE ? "" : line.fileUrl);
+  link.href = line.fileUrl;
+  link.target = "_blank";
+  link.rel = "noopener";
+  if (line.textType === PICTURE) {
+    const picture = element("img", "picture");
+    picture.src = line.fileUrl;
+    picture.alt = line.text;
+    link.append(picture);
+  }
+  return link;
+}
+
 function lineNode(line) {
   if (line.from === "system") return element("div", "said system", line.text);
   const said = element("div", `said ${line.from}`);
@@ -107,7 +122,7 @@ function lineNode(line) {
   for (const name of line.atList) bubble.append(element("span", "at", `@${name}`));
   const type = TEXT_TYPES[line.textType];
   bubble.append(document.createTextNode(type ? `[${type}] ${line.text}` : line.text));
-  if (line.fileUrl) bubble.append(element("span", "file", line.fileUrl));
+  if (line.fileUrl) bubble.append(fileNode(line));
   const mark = element("div", "mark");
   if (state.marks.has(line.id)) showMark(mark, state.marks.get(line.id));
   content.append(meta, bubble, mark);

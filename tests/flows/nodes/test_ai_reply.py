@@ -31,6 +31,14 @@ def test_the_answer_is_kept_with_its_source_and_told():
     assert result.events == (("ai_reply_generated", {"aiResponse": "您好", "template": "refund"}),)
 
 
+def test_a_templates_file_is_an_answer_too_and_the_next_answer_replaces_it():
+    file = {"digest": "d" * 64, "name": "价目表.png", "content_type": "image/png"}
+    patch = answered(node_context(), {"text": "", "template": "prices", "file": file}).patch
+    assert (patch["ai_response"], patch["answer_file"]) == ("", file)
+    later = answered(node_context(context(answer_file=file)), {"text": "您好"}).patch
+    assert later["answer_file"] is None
+
+
 def test_asking_back_is_its_own_reason():
     assert answered(node_context(), {"text": "请问您是指？"}, style="ask_back").patch["reason"] == "asked_back"
 

@@ -32,6 +32,22 @@ def test_without_a_dispatch_the_answer_goes_back_where_the_line_came_from(line, 
     assert node("send_command").run(node_context(line)).commands[0].target == target
 
 
+def test_a_file_follows_its_text_in_each_room_and_goes_alone_without_text():
+    file = {"digest": "d" * 64, "name": "价目表.png", "content_type": "image/png"}
+    line = context(ai_response="您好", answer_file=file, variables={"targets": ["客服群", "值班群"]})
+    commands = node("send_command").run(node_context(line)).commands
+    assert [(c.target, c.type, c.text, c.file) for c in commands] == [
+        ("客服群", 203, "您好", None),
+        ("客服群", 218, "价目表.png", file),
+        ("值班群", 203, "您好", None),
+        ("值班群", 218, "价目表.png", file),
+    ]
+    alone = node("send_command").run(node_context(context(ai_response="", answer_file=file))).commands
+    assert [c.type for c in alone] == [218]
+    fixed = node("send_command", fixed_text="稍后联系").run(node_context(line)).commands
+    assert {c.type for c in fixed} == {203}
+
+
 def test_the_queued_command_is_recorded_and_a_draft_is_called_a_draft():
     ctx = node_context(context(ai_response="您好", reason="asked_back"))
     sending = node("send_command")

@@ -1,0 +1,9 @@
+"""How long files are kept that no template sends any more."""
+
+from __future__ import annotations
+
+from templates_lib.models import Attachment
+from worktool_ai.lib import retention
+
+# what a template refers to is protected by its foreign key
+retention.keep(Attachment, column="stored_at")
