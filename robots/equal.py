@@ -22,7 +22,7 @@ from robots.models.commands import STILL_OPEN, Rewording
 from robots.transitions import CHANGED_ROWS, announce, changed_rows
 from worktool_ai.lib import clock
 
-__all__ = ["NO_EQUAL", "REST", "cover", "reword"]
+__all__ = ["NO_EQUAL", "REST", "cover", "on_the_phone", "reword"]
 
 #: So long the phone remembers what it has done.
 REST = timedelta(seconds=30)
@@ -106,6 +106,17 @@ WITH looked_at AS (
     RETURNING command.*
 ) {CHANGED_ROWS}
 """  # noqa: S608
+
+
+_ON_THE_PHONE = f"SELECT EXISTS (SELECT {_EQUAL}) FROM {_COMMANDS} AS command WHERE command.id = %(id)s"  # noqa: S608
+
+
+def on_the_phone(command: Command) -> bool:
+    """Tell whether the phone has an equal one, or had it a moment ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ON_THE_PHONE, {"id": command.pk, "now": clock.now()})
+        found = cursor.fetchone()
+    return bool(found and found[0])
 
 
 def reword() -> None:

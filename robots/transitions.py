@@ -32,6 +32,8 @@ TAKEN_BACK = (CommandState.WITHDRAWN, CommandState.WITHDRAWN_UNCONFIRMED)
 THOUGHT_ANSWERED = (Reason.ANSWERED, Reason.ASKED_BACK, Reason.SEND_UNKNOWN)
 #: Somebody was reached, after all.
 REACHED = (CommandState.DONE, CommandState.PARTIAL)
+#: Nobody was.
+NOT_SAID = (CommandState.FAILED, CommandState.NOT_ACCEPTED)
 #: No run has given up waiting for a younger command.
 SOON = timedelta(seconds=5)
 
@@ -171,6 +173,7 @@ def announce(changed: Sequence[Changed]) -> None:
     taken_back = [Answer.of(command) for command in changed if command.state in TAKEN_BACK]
     answered.resettle(taken_back, THOUGHT_ANSWERED, Reason.WITHDRAWN)
     answered.resettle([Answer.of(command) for command in _found_out(changed)], (Reason.SEND_UNKNOWN,), Reason.ANSWERED)
+    answered.resettle([Answer.of(command) for command in _uncovered(changed)], (Reason.ANSWERED,), Reason.SEND_FAILED)
 
 
 def _found_out(changed: Iterable[Changed]) -> list[Changed]:
@@ -179,6 +182,12 @@ def _found_out(changed: Iterable[Changed]) -> list[Changed]:
     return [
         command for command in changed if command.state in REACHED and (command.stands_for or command.created_at < late)
     ]
+
+
+def _uncovered(changed: Iterable[Changed]) -> Iterable[Command]:
+    """Return those that were closed because an equal one stood in the room, which has failed now."""
+    failed = [command.id for command in changed if command.is_final and command.state in NOT_SAID]
+    return Command.objects.filter(covered_by__in=failed) if failed else ()
 
 
 def _events(command: Changed, robot: RobotSnapshot | None) -> list[Event]:

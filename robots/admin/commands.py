@@ -85,7 +85,8 @@ class CommandAdmin(RecallMixin, IdSearchMixin, ReadOnlyModelAdmin):
     fields = (
         *("id", "platform_id", "robot", "room", "target", "kind", "text", "shown_payload", "priority", "shown_state"),
         *("shown_error", "attempts", "created_at", "not_before", "expires_at", "sending_at", "sender", "accepted_at"),
-        *("final_at", "resent_as", "cancels", "requested_by", "shown_cancelling", "recalls", "shown_recall"),
+        *("final_at", "reworded", "covered_by", "resent_as", "cancels", "requested_by", "shown_cancelling"),
+        *("recalls", "shown_recall"),
         *("decision", "decided_by", "decided_at", "shown_results", "shown_evidence", "further"),
     )
 

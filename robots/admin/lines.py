@@ -28,6 +28,7 @@ from robots.admin.pace import PaceMixin
 from robots.admin.recalls import RecallMixin
 from robots.admin.switches import StopMixin
 from robots.models import Command, Conversation, Direction, Media, Message, Owner, Reason, Room
+from robots.waiting import why_waiting
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
@@ -98,12 +99,16 @@ class RoomAdmin(PaceMixin, StopMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
     fields = (
         *("name", "remark", "address", "is_group", "room_type", "robot", "created_at"),
-        *("shown_stop", "shown_wait"),
+        *("shown_stop", "shown_waiting", "shown_wait"),
     )
     list_display = ("name", "remark", "address", "is_group", "room_type", "robot", "created_at")
     list_filter = (("robot", RelatedDropdownFilter), "is_group", "room_type")
     search_fields = ("name", "remark", "address")
     list_select_related = ("robot",)
+
+    @display(description=_("waits to be sent"))
+    def shown_waiting(self, room: Room) -> str:
+        return " ".join(why_waiting(room)) or "—"
 
 
 @admin.register(Conversation)

@@ -213,7 +213,7 @@ def no_leave(settings: Settings, simulator: SimulatorClient) -> Iterator[None]:
     sorted(name for name, method in vars(type(platform())).items() if callable(method) and not name.startswith("_")),
 )
 def test_no_call_is_made_without_leave(robot: Robot, name: str) -> None:
-    arguments = {
+    arguments: dict[str, list[Any]] = {
         "send_raw_message": [[]],
         "bind": [1, "http://127.0.0.1:9"],
     }
