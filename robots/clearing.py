@@ -37,7 +37,7 @@ TAKES_BACK = (RECALL, CLEAR_ALL, withdrawal.CLEAR_ONE)
 def clear(switch: Switch) -> int:
     """Queue the control commands of a new stop, in the caller's transaction; returns how many."""
     if switch.scope == SwitchScope.ROOM:
-        return withdrawal.cancel(_accepted().filter(_about(switch)), switch.set_by)
+        return withdrawal.cancel(withdrawal.cancellable().filter(_about(switch)), switch.set_by)
     robots = Robot.objects.filter(is_active=True, mode=Mode.AUTOMATIC)
     if switch.robot_id:
         robots = robots.filter(pk=switch.robot_id)
@@ -63,7 +63,7 @@ def within(switch: Switch, commands: QuerySet[Command]) -> QuerySet[Command]:
 def follow() -> None:
     """Each second, in the caller's transaction: cancel what was accepted since, and note what clearing came to."""
     for switch in Switch.objects.filter(lifted_at=None).select_related("room"):
-        late = _accepted().filter(_about(switch), accepted_at__gt=switch.since)
+        late = withdrawal.cancellable().filter(_about(switch), accepted_at__gt=switch.since)
         if switch.scope != SwitchScope.ROOM:
             late = late.filter(Exists(_before_it(switch)))
         withdrawal.cancel(late, switch.set_by)
@@ -87,10 +87,6 @@ def _before_it(switch: Switch) -> QuerySet[Command]:
     """Return the stop's 304, where it left before the command was accepted: that one may have missed it."""
     control = Command.objects.filter(robot=OuterRef("robot"), kind=CLEAR_ALL, target=str(switch.pk))
     return control.filter(sending_at__lt=OuterRef("accepted_at"))
-
-
-def _accepted() -> QuerySet[Command]:
-    return withdrawal.cancellable()
 
 
 def _about(switch: Switch) -> Q:

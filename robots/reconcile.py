@@ -124,7 +124,7 @@ def _look(robot_id: UUID, commands: Sequence[Command], times: Times) -> None:
     free, skew = _unowned(robot_id, seen), timedelta(seconds=times.skew_s)
     verdicts = judge([_as_call(command) for command in commands], free, skew)
     # a row that somebody's word has given to another call is nobody's for certain: it neither proves nor disproves
-    claimed = judge([_as_call(command) for command in [*_confirmed(robot_id, since), *commands]], free, skew)
+    claimed = judge([_as_call(command) for command in [*_confirmed(robot_id, since - skew), *commands]], free, skew)
     for command in commands:
         contested = verdicts[command.pk] != claimed[command.pk]
         _decide(command, verdicts[command.pk], complete and not contested, times, contested)

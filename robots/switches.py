@@ -126,14 +126,9 @@ def _withdraw(switch: Switch) -> int:
     why = what_stopped(switch.set_by, switch.why)
     changes = [
         Change(id=pk, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
-        for pk in within(switch, queued).order_by("seq").values_list("pk", flat=True)
+        for pk in clearing.within(switch, queued).order_by("seq").values_list("pk", flat=True)
     ]
     return len(apply(changes))
-
-
-def within(switch: Switch, commands: QuerySet[Command]) -> QuerySet[Command]:
-    """Narrow commands to those that a stop is about."""
-    return clearing.within(switch, commands)
 
 
 def what_stopped(who: str = "", why: str = "") -> str:

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from robots.models import Command
 from robots.models.commands import Decision
 
-__all__ = ["summary", "testimony"]
+__all__ = ["facts", "summary"]
 
 
-def testimony(command: Command) -> list[str]:
+def facts(command: Command) -> list[str]:
     """Return one sentence per fact, oldest first: how the call ended, and what each look at the platform found."""
     call = localtime(command.sending_at or command.created_at)
     ended = _("%(at)s: the call was made; it ended without an answer (%(why)s).")

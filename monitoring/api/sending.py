@@ -19,7 +19,7 @@ from monitoring.api.commands import CommandSerializer
 from robots import unknown_sends
 from robots.error_codes import NEVER_REPEATED, TABLE
 from robots.models import UnknownSend
-from robots.testimony import summary, testimony
+from robots.testimony import facts, summary
 from worktool_ai.accounts.permissions import Ability
 from worktool_ai.accounts.scopes import scope_of
 from worktool_ai.lib.api import ApiError, detail
@@ -71,7 +71,7 @@ class UnknownSendSerializer(CommandSerializer):
         return summary(command)
 
     def get_evidence(self, command: UnknownSend) -> list[str]:
-        return [self.words(line, command.target) for line in testimony(command)]
+        return [self.words(line, command.target) for line in facts(command)]
 
     def get_decideUntil(self, command: UnknownSend) -> str:
         return ((command.sending_at or command.created_at) + unknown_sends.DECIDE_WITHIN).isoformat()

@@ -29,7 +29,7 @@ from robots.admin.recalls import RecallMixin
 from robots.error_codes import describe
 from robots.models import Command, CommandResult, CommandState
 from robots.outbox_claim import HOLD_UNKNOWN
-from robots.testimony import testimony
+from robots.testimony import facts
 from robots.wording import cancelling
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import clock
@@ -138,7 +138,7 @@ class CommandAdmin(RecallMixin, IdSearchMixin, ReadOnlyModelAdmin):
     @display(description=_("evidence for and against"))
     def shown_evidence(self, command: Command) -> SafeString | str:
         if command.state == CommandState.UNKNOWN or command.evidence:
-            return format_html_join("", "<p>{}</p>", ((line,) for line in testimony(command)))
+            return format_html_join("", "<p>{}</p>", ((line,) for line in facts(command)))
         return "—"
 
     @display(description=_("see also"))

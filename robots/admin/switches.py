@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,8 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
@@ -19,9 +22,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from robots import switches
 from robots.admin.common import RangeDateTimeFilter, back_to, person
-from robots.models import Robot, Room, Switch, SwitchScope
+from robots.models import CommandState, Robot, Room, Switch, SwitchScope
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.accounts.scopes import scope_of
+
+#: No command waits longer in a queue.
+NEW = timedelta(days=1)
 
 
 class StopForm(BaseDialogForm):
@@ -95,7 +101,7 @@ class SwitchAdmin(ReadOnlyModelAdmin):
     list_before_template = "admin/robots/switchboard.html"
     actions_detail: ClassVar[list[str]] = ["resume"]
     fields = (
-        *("scope", "robot", "room", "shown_state", "why", "since", "set_by", "withdrawn"),
+        *("scope", "robot", "room", "shown_state", "why", "since", "set_by", "shown_withdrawn"),
         *("lifted_at", "lifted_by"),
     )
 
@@ -106,8 +112,7 @@ class SwitchAdmin(ReadOnlyModelAdmin):
         return rows if scope.is_everywhere else rows.filter(scope=SwitchScope.ALL) | scope.filter(rows, "robot")
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
-        stop = self.admin_site.admin_view(self.stop_all)
-        return (("stop-all/", "robots_stop_all", stop),)
+        return (("stop-all/", "robots_stop_all", self.stop_all),)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {
@@ -131,8 +136,18 @@ class SwitchAdmin(ReadOnlyModelAdmin):
     def shown_state(self, switch: Switch) -> tuple[str, Any]:
         return ("on", _("sending is stopped")) if switch.is_in_force else ("off", _("resumed"))
 
-    def stop_all(self, request: HttpRequest) -> HttpResponse:
-        """``POST``: stop every robot."""
+    @display(description=_("withdrawn from the queue"))
+    def shown_withdrawn(self, switch: Switch) -> SafeString | str:
+        """How many by the click itself, with the way to all that were withdrawn since."""
+        listing = reverse("admin:robots_command_changelist")
+        since = localtime(switch.since)
+        asked = {"state__exact": CommandState.WITHDRAWN, "created_at_from_0": f"{since - NEW:%Y-%m-%d}"}
+        if switch.robot_id:
+            asked["robot__id__exact"] = str(switch.robot_id)
+        return format_html('{} · <a href="{}?{}">{}</a>', switch.withdrawn, listing, urlencode(asked), _("show them"))
+
+    def stop_all(self, request: HttpRequest, **theme: Any) -> HttpResponse:
+        """``POST``: stop every robot. ``theme`` is what the theme hands to every page."""
         if request.method != "POST" or not self._may_stop_all(request):
             raise PermissionDenied
         why = request.POST.get("why", "").strip()[:300]

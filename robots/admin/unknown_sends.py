@@ -17,7 +17,7 @@ from unfold.decorators import action
 from robots import unknown_sends
 from robots.admin.common import IdSearchMixin, RelatedDropdownFilter, confirm, linked_rows, person
 from robots.models import Command, UnknownSend
-from robots.testimony import summary, testimony
+from robots.testimony import facts, summary
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
@@ -55,7 +55,7 @@ class UnknownSendAdmin(IdSearchMixin, ReadOnlyModelAdmin):
 
     @display(description=_("evidence for and against"))
     def shown_testimony(self, command: UnknownSend) -> SafeString:
-        return format_html_join("", "<p>{}</p>", ((line,) for line in testimony(command)))
+        return format_html_join("", "<p>{}</p>", ((line,) for line in facts(command)))
 
     @display(description=_("sending again"))
     def shown_refusal(self, command: UnknownSend) -> str:

@@ -25,6 +25,7 @@ from flows.models import FlowVersion
 from personas import caches as persona_caches
 from personas.models import Intent, IntentRule, Persona
 from robots import caches as robot_caches
+from robots import switches
 from robots.door import keys
 from robots.models import Robot
 from templates_lib import caches as template_caches
@@ -61,7 +62,7 @@ def follows(read: Callable[[], Any], before: Any, sql: str, after: Any) -> None:
 
 
 def test_each_copy_is_looked_after_every_second() -> None:
-    modules = (robot_caches, knowledge, persona_caches, template_caches, alert_caches)
+    modules = (robot_caches, switches, knowledge, persona_caches, template_caches, alert_caches)
     copies = [held for module in modules for held in vars(module).values() if isinstance(held, VersionedCache)]
     assert len(copies) >= len(modules)
     assert {copy.max_age_s for copy in copies} == {MAX_AGE_S}
@@ -83,6 +84,14 @@ def test_robots(robot: Robot) -> None:
 def test_names_of_colleagues(robot: Robot) -> None:
     sql = "UPDATE robots_robot SET staff_names = '{同事小李}'"
     follows(lambda: robot_caches.robots_by_id()[robot.pk].staff_names, frozenset(), sql, {"同事小李"})
+
+
+def test_stops_of_sending(robot: Robot) -> None:
+    sql = """
+        INSERT INTO robots_switch (id, scope, why, since, set_by, withdrawn, lifted_by)
+        VALUES (gen_random_uuid(), 'all', '试', now(), '别的进程', 0, '')"""
+    switches.forget()
+    follows(lambda: switches.is_stopped(robot.pk, 203, "群"), False, sql, True)
 
 
 def test_keys_of_the_door(robot: Robot) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 
 from robots import outbox, results
@@ -15,7 +16,7 @@ from robots.inbound.parse import ParsedResult
 from robots.models import Command, CommandResult, Robot
 from robots.simulator.testing import SimulatorClient
 from robots.transitions import Change, apply
-from tests.robots.outbound.conftest import Queue, state_of
+from tests.robots.outbound.conftest import Queue, ago, state_of
 from worktool_ai.events.models import EventBatch
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
@@ -187,6 +188,58 @@ def test_a_command_accepted_without_an_id_is_found_by_content(queue: Queue, robo
 def test_a_result_of_nobody_is_kept(robot: Robot) -> None:
     record(result(robot, "unheard of"))
     assert CommandResult.objects.get().command is None
+
+
+#: How results may come, and in which states the three commands of one request end. Each step is recorded on its own; a
+#: result is (index of its command, error code, fail list), of a command that the platform named "900".
+WAYS: dict[str, tuple[list[list[tuple[int, int, tuple[str, ...]]]], list[str]]] = {
+    "in order": ([[(0, 0, ())], [(1, 0, ())], [(2, 0, ())]], ["done", "done", "done"]),
+    "batched": ([[(0, 0, ()), (1, 201102, ()), (2, 0, ())]], ["done", "failed", "done"]),
+    "reordered": ([[(2, 201101, ())], [(0, 0, ())], [(1, 0, ())]], ["done", "done", "failed"]),
+    "one lost": ([[(0, 0, ())], [(2, 0, ())]], ["done", "accepted", "done"]),
+    "all lost": ([], ["accepted", "accepted", "accepted"]),
+    "doubled": ([[(1, 0, ())], [(1, 0, ())], [(1, 201102, ())]], ["accepted", "done", "accepted"]),
+    "with a fail list": ([[(0, 0, ("甲群",)), (1, 0, ()), (2, 201102, ("丙群",))]], ["partial", "done", "failed"]),
+    "an unknown code": ([[(0, 987654, ()), (1, 0, ())]], ["failed", "done", "accepted"]),
+    "already so": ([[(0, 101014, ()), (1, 201106, ())]], ["done", "done", "accepted"]),
+}
+
+
+@pytest.mark.parametrize("inner", ["900", "another's"])
+@pytest.mark.parametrize("before_the_answer", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_several_commands_of_one_request(
+    queue: Queue, robot: Robot, way: str, before_the_answer: bool, inner: str
+) -> None:
+    """One messageId for all, whatever the id inside says, before the HTTP answer or after it."""
+    steps, ends = WAYS[way]
+    commands = [queue(f"{name}的话", room=name) for name in ("甲群", "乙群", "丙群")]
+    if not before_the_answer:
+        commands = [accepted(command, "900") for command in commands]
+    for step in steps:
+        told = [(commands[index], code, failed) for index, code, failed in step]
+        record(
+            *(
+                result(robot, "900", inner_id=inner, command=command.payload, error_code=code, fail_list=failed)
+                for command, code, failed in told
+            )
+        )
+    if before_the_answer:
+        commands = [accepted(command, "900") for command in commands]
+        with transaction.atomic():
+            results.adopt_strays()
+    assert [state_of(command) for command in commands] == ends
+
+
+def test_a_result_that_comes_days_late_still_ends_its_command(queue: Queue, robot: Robot) -> None:
+    command = accepted(queue(), "900")
+    Command.objects.update(accepted_at=ago(3 * 86_400), sending_at=ago(3 * 86_400))
+    record(result(robot, "900"))
+    assert state_of(command) == "done"
+
+
+def test_the_published_table_is_that_of_the_code() -> None:
+    call_command("export_error_codes", check=True)
 
 
 @pytest.mark.parametrize("dialect", [{"code": 200}, {"code": 0}])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.urls import reverse
 
 from robots import outbox, outbox_claim, switches
 from robots.inbound.store import store_batch
@@ -20,8 +21,9 @@ from robots.stream import Callback
 from robots.tasks import poll_outbox
 from tests.robots.inbound.builders import callback, line
 from tests.robots.outbound.conftest import Queue, ago, conversation_in, queue_command, state_of
+from tests.robots.outbound.test_admin import page, signed_in
 from tests.robots.outbound.test_withdrawal import accepted, answered_line, reason_of
-from worktool_ai.accounts.models import AuditEntry
+from worktool_ai.accounts.models import AuditEntry, Role, ScopeKind
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
 
@@ -232,3 +234,36 @@ def test_closing_says_what_stopped_it(queue: Queue, robot: Robot) -> None:
     with transaction.atomic():
         assert outbox_claim.close_overdue() == 1
     assert state_of(command) == "withdrawn"
+
+
+def test_the_button_its_page_and_the_pages_of_robot_and_room(queue: Queue, conversation: Conversation) -> None:
+    owner, command = signed_in(), queue("错的价格")
+    board = reverse("admin:robots_switch_changelist")
+    assert "STOP ALL SENDING" in owner.get(board).content.decode()
+    assert "Say why" in owner.post(reverse("admin:robots_stop_all"), {"why": " "}, follow=True).content.decode()
+    assert not Switch.objects.exists()
+    told = owner.post(reverse("admin:robots_stop_all"), {"why": "价格写错了"}, follow=True).content.decode()
+    assert "1 commands were withdrawn" in told
+    assert "价格写错了" in told
+    assert state_of(command) == "withdrawn"
+    row = Switch.objects.get()
+    assert "Already stopped" in page(owner, "robots_room_change", conversation.room_id)
+    assert "show them" in page(owner, "robots_switch_change", row.pk)
+    owner.post(reverse("admin:robots_switch_resume", args=[row.pk]), {"_form_submitted": "True"})
+    assert not switches.in_force_for(conversation.robot).exists()
+    for name, pk in (("robot", conversation.robot_id), ("room", conversation.room_id)):
+        deed = reverse(f"admin:robots_{name}_stop_sending", args=[pk])
+        assert "Stop sending here?" in owner.get(deed).content.decode()
+        owner.post(deed, {"_form_submitted": "True", "why": "先停一下"})
+    assert [one.scope for one in Switch.objects.filter(lifted_at=None).order_by("id")] == ["robot", "room"]
+
+
+def test_who_may_not_stop_all(robot: Robot) -> None:
+    narrow = signed_in(username="narrow", role=Role.OPERATOR, scope_kind=ScopeKind.ROBOTS, scope_values=["demo"])
+    assert narrow.post(reverse("admin:robots_stop_all"), {"why": "试"}).status_code == 403
+    everywhere = stop()
+    shown = page(narrow, "robots_switch_changelist")
+    assert "STOP ALL SENDING" not in shown
+    assert "价格写错了" in shown
+    lifted = narrow.post(reverse("admin:robots_switch_resume", args=[everywhere.pk]), {"_form_submitted": "True"})
+    assert lifted.status_code == 404
