@@ -28,7 +28,7 @@ from worktool_ai.lib.db import tx
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["ONE", "Grant", "Limiter", "LimiterError", "Usage", "Wanted", "limiter"]
+__all__ = ["ONE", "Grant", "Limiter", "LimiterError", "Usage", "Wanted", "limiter", "share_of_sends"]
 
 logger = get_logger(__name__)
 
@@ -257,6 +257,14 @@ def _common() -> int:
     """Return what ordinary requests may use: the limit without the reserve, but at least one of it."""
     limit: int = settings.WORKTOOL_REQUEST_LIMIT
     return max(min(limit, 1), limit - int(settings.WORKTOOL_REQUEST_RESERVE))
+
+
+def share_of_sends() -> int:
+    """Return what ordinary sends may use. A little stays for queries: while the queue is long, nobody would learn
+    else what became of the calls that ended without an answer.
+    """
+    common = _common()
+    return max(min(common, 1), common - int(settings.WORKTOOL_REQUEST_LIMIT) // 25)
 
 
 def _window_us(window_s: float | None) -> int:

@@ -28,7 +28,7 @@ from robots import files, results, switches
 from robots.caches import robots_by_id
 from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
-from robots.limiter import Grant, LimiterError, limiter
+from robots.limiter import Grant, LimiterError, limiter, share_of_sends
 from robots.models import CommandState
 from robots.outbox_claim import candidates, claim
 from robots.outbox_requests import Request, requests, wanted
@@ -82,7 +82,7 @@ def _round() -> tuple[list[Callable[[], None]], int]:
         return [], 0
     leaving = [one for one in found if one.is_to_be_sent]
     try:
-        grant = limiter().ask(wanted(leaving)) if leaving else NOTHING
+        grant = limiter().ask(wanted(leaving), limit=share_of_sends()) if leaving else NOTHING
     except LimiterError as error:
         logger.warning("outbox.no_limiter", error=type(error).__name__)
         grant = NOTHING
