@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
+from uuid import UUID
 
 import django_filters
 from drf_spectacular.utils import extend_schema
@@ -29,12 +31,16 @@ class WaitingList(serializers.ListSerializer[Any]):
 
     def to_representation(self, data: Any) -> Any:
         rows = list(data)
-        self.child.context["waits"] = waits(robot_of(row) for row in rows)
+        child: Any = self.child
+        child.known = waits(robot_of(row) for row in rows)
         return super().to_representation(rows)
 
 
 class WaitSerializer(serializers.Serializer[Any]):
     """How long a new command will wait: what the robot's phone still has to do, times its learned pace."""
+
+    #: The waits of the rows at hand, by robot.
+    known: Mapping[UUID, Wait] = MappingProxyType({})
 
     waiting = serializers.SerializerMethodField(help_text="commands that the robot's phone has to do before a new one")
     paceS = serializers.SerializerMethodField(help_text="learned seconds per command; null while not known")
@@ -54,10 +60,9 @@ class WaitSerializer(serializers.Serializer[Any]):
 
     def _wait(self, row: Robot | Room) -> Wait:
         robot = robot_of(row)
-        if robot.pk not in self.context.get("waits", {}):
-            self.context["waits"] = waits([robot])
-        found: Wait = self.context["waits"][robot.pk]
-        return found
+        if robot.pk not in self.known:
+            self.known = waits([robot])
+        return self.known[robot.pk]
 
 
 def robot_of(row: Robot | Room) -> Robot:

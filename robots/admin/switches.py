@@ -30,7 +30,7 @@ from worktool_ai.accounts.scopes import scope_of
 NEW = timedelta(days=1)
 
 
-class StopForm(BaseDialogForm):
+class StopForm(BaseDialogForm):  # type: ignore[misc]  # the theme has no types
     """Why sending is stopped: everybody who meets the stop reads it."""
 
     why = forms.CharField(label=_("Why?"), max_length=300, widget=UnfoldAdminTextInputWidget)

@@ -42,11 +42,12 @@ def kinds(simulator: SimulatorClient) -> list[int]:
 
 
 def where_of(scope: str, conversation: Conversation) -> dict[str, Any]:
-    return {
+    where: dict[str, dict[str, Any]] = {
         "all": {},
         "robot": {"robot": conversation.robot},
         "room": {"robot": conversation.robot, "room": conversation.room},
-    }[scope]
+    }
+    return where[scope]
 
 
 @pytest.mark.parametrize("scope", ["all", "robot", "room"])
