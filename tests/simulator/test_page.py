@@ -10,6 +10,8 @@ from playwright.sync_api import Page
 from robots.simulator.testing import SimulatorClient
 from tests.browser import needs_browser, new_page, running_browser
 from tests.simulator.door import ROBOT, ROOM, command, send
+from tests.templates_lib import samples
+from worktool_ai.lib.loopback import LoopbackApp, Request, Response, running
 
 pytestmark = needs_browser
 
@@ -95,3 +97,15 @@ def test_without_a_token_the_page_asks_for_it(sim: SimulatorClient, page: Page) 
     stranger.press("#token", "Enter")
     stranger.wait_for_selector("#link-state.good")
     assert stranger.eval_on_selector("#robot", "select => select.value") == ROBOT
+
+
+def test_a_picture_that_was_pushed_is_seen(sim: SimulatorClient, page: Page) -> None:
+    async def serve(request: Request) -> Response:
+        return Response(200, samples.PNG, "image/png")
+
+    with running(LoopbackApp(serve)) as url:
+        push = {"type": 218, "titleList": [ROOM], "objectName": "a.png", "fileType": "image"}
+        send(sim, {**push, "fileUrl": f"{url}/a.png"})
+        page.wait_for_selector(".said.robot img.picture", state="attached")
+        picture = page.locator(".said.robot img.picture")
+        sim.wait_for(lambda: picture.evaluate("image => image.naturalWidth") == 1)
