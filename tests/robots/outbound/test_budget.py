@@ -12,14 +12,15 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from robots import limiter as limits
-from robots import outbox, services
+from robots import outbox, reconcile, services
 from robots.client import NoLeave, Throttled, platform
 from robots.limiter import limiter
 from robots.models import Command, Mode, Robot
 from robots.models.commands import Priority
 from robots.pump import Pump
 from robots.simulator.testing import SimulatorClient
-from tests.robots.outbound.conftest import Queue, conversation_in, queue_command, state_of
+from tests.robots.outbound.conftest import Queue, ago, conversation_in, queue_command, state_of
+from tests.robots.outbound.test_reconcile import TIMES
 
 WINDOW_S, LIMIT, RESERVE = 2.0, 60, 2
 COMMANDS, SENDERS = 200, 4
@@ -182,6 +183,26 @@ def test_a_bad_command_does_not_spoil_those_it_shared_a_request_with(
     Command.objects.update(not_before=None)
     outbox.drain()
     assert (state_of(good), state_of(spoilt)) == ("accepted", "failed")
+
+
+def test_each_command_of_a_shared_request_is_looked_for(
+    queue: Queue, simulator: SimulatorClient, settings: Settings
+) -> None:
+    """Also when a look broke off after the first was found: the others are under the same id, and not sent again."""
+    settings.WORKTOOL_REQUEST_LIMIT, settings.WORKTOOL_REQUEST_RESERVE = 1, 0
+    simulator.faults({"kind": "timeout_after", "count": 1})
+    first, *others = [queue(f"第{number}条", room=f"群{number}") for number in range(3)]
+    outbox.drain()
+    assert {state_of(command) for command in (first, *others)} == {"unknown"}
+    settings.WORKTOOL_REQUEST_LIMIT = 1000
+    (entry,) = simulator.sends()
+    found = {"state": "accepted", "platform_id": entry["messageId"], "accepted_at": ago(3)}
+    Command.objects.filter(pk=first.pk).update(**found)
+    Command.objects.update(sending_at=ago(6))
+    reconcile.look_for_unknown(TIMES)
+    assert set(Command.objects.values_list("platform_id", flat=True)) == {entry["messageId"]}
+    assert "unknown" not in {state_of(command) for command in (first, *others)}
+    assert len(simulator.sends()) == 1
 
 
 # -- a robot's own limit -----------------------------------------------------------------------------------------------
