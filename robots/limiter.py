@@ -239,8 +239,11 @@ class Limiter:
 
     def once_per(self, name: str, seconds: float) -> bool:
         """Tell whether nobody has asked for ``name`` within so many seconds: paces one robot, or one kind of query."""
-        key = f"{self._pace}:{name}"
-        return bool(self._store.set(key, "1", nx=True, px=max(1, round(seconds * 1000))))
+        return bool(self._store.set(f"{self._pace}:{name}", "1", nx=True, px=max(1, round(seconds * 1000))))
+
+    def not_before(self, name: str, seconds: float) -> None:
+        """Have :meth:`once_per` of ``name`` say no for so long from now: what it allowed has been done."""
+        self._store.set(f"{self._pace}:{name}", "1", px=max(1, round(seconds * 1000)))
 
     def used(self, *, window_s: float | None = None) -> int:
         """Return how many requests lie in the window that ends now."""

@@ -44,18 +44,24 @@ PAGE_SIZE = 100
 MAX_PAGES = 60
 #: Results asked for one by one in one pass, where the newest page does not hold them.
 MAX_SINGLY = 5
+#: A pass that has not ended so long after it began was killed; the next one may begin.
+PASS_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds. ``process_gone_s`` is on top of the call's own time limit; ages count from the call."""
+    """Seconds. ``process_gone_s`` is on top of the call's own time limit; ages count from the call.
+
+    A robot is looked at once in ``look_spacing_s``: a little less than a minute, so that the second look at a command,
+    at ``second_look_s`` or later, still falls into the 120 s for which it holds its room.
+    """
 
     process_gone_s: float = 3.0
     first_look_s: float = 5.0
     second_look_s: float = 65.0
     look_every_s: float = 60.0
     look_until_s: float = 600.0
-    look_spacing_s: float = 60.0
+    look_spacing_s: float = 50.0
     skew_s: float = 120.0
     listed_after_s: float = 3.0
     result_after_s: float = 60.0
@@ -301,10 +307,11 @@ def _as_result(robot_id: UUID, row: RanRow) -> ParsedResult:
 
 
 def _paced(name: str, every_s: float, ask: Callable[[], None]) -> None:
-    """Ask unless somebody has just done so; what goes wrong is asked again later."""
+    """Ask unless somebody has just done so; what goes wrong, or is killed on the way, is asked again soon."""
     try:
-        if limiter().once_per(name, every_s):
+        if limiter().once_per(name, min(PASS_S, every_s)):
             ask()
+            limiter().not_before(name, every_s)
     except (WorkToolError, LimiterError) as error:
         logger.warning("reconcile.put_off", what=name.partition(":")[0], error=type(error).__name__, detail=str(error))
 

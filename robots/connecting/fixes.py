@@ -117,7 +117,7 @@ def _set_mode(mode: Mode) -> Deed:
 
 def _look_again(robot: Robot, _value: str, actor: Actor, request: HttpRequest | None) -> Outcome:
     """Ask everything anew, at most once in a few seconds: each look costs requests that answers need."""
-    if limiter().once_per(f"look:{robot.pk}", LOOK_EVERY_S):
+    if limiter().once_per(f"checks:{robot.pk}", LOOK_EVERY_S):
         forget(robot, *QUERIES)
     return Outcome(True, gettext("Asked again."))
 
