@@ -81,6 +81,7 @@ class StandardContext(BaseModel):
     answer_file: dict[str, str] | None = _field(
         "ours", "The stored file that is sent after the answer: digest, name, content_type.", None, seed=False
     )
+    answer_variants: tuple[str, ...] = _field("ours", "Other texts that say the same as the answer.", (), seed=False)
     at_list: tuple[str, ...] = _field("ours", "Who is mentioned in the answer.", (), seed=False)
     command_detail: str | None = _field("ours", "The command's detailed state.", None, seed=False)
     alert_rules: tuple[str, ...] = _field("ours", "The alert rules that matched.", (), seed=False)

@@ -57,12 +57,16 @@ CATEGORY_OF_INTENT = {"chat": "闲聊回复", "welcome": "欢迎语", "conversio
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A template filled in; ``kind`` is what its text does. ``file`` goes out with it; without text, alone."""
+    """A template filled in; ``kind`` is what its text does. ``file`` goes out with it; without text, alone.
+
+    ``variants`` say the same in other words.
+    """
 
     slug: str
     text: str
     kind: ReplyKind
     file: StoredFile | None = None
+    variants: tuple[str, ...] = ()
 
 
 def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
@@ -128,7 +132,9 @@ def _choices(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> I
             said = render(chosen.body, options.values)
             file = chosen.template.file
             if not answer_problem(said) or (file and not said):
-                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind), file)
+                others = [render(body, options.values) for body in chosen.others]
+                variants = tuple(other for other in others if other != said and not answer_problem(other))
+                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind), file, variants)
 
 
 def _groups(options: GenerateOptions) -> Iterator[tuple[ReplyKind, str | None, list[TemplateSnapshot]]]:
@@ -160,6 +166,7 @@ def _result(chain: Chain, persona: PersonaSnapshot, choice: Choice) -> GenerateR
         provider=PROVIDER,
         template=choice.slug or None,
         file=choice.file,
+        variants=choice.variants,
         persona_id=str(persona.id),
         persona_type=persona.role_type,
         attempts=chain.attempts,

@@ -6,8 +6,9 @@ import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from worktool_ai.lib.yaml_data import read_yaml
 
 __all__ = ["ModelPreset", "load_models"]
 
@@ -54,5 +55,5 @@ class ModelPreset(BaseModel):
 
 def load_models() -> list[ModelPreset]:
     """Read the file; raises ``pydantic.ValidationError`` naming the place and what is wrong with it."""
-    document = yaml.safe_load(DATA_FILE.read_text(encoding="utf-8"))
+    document = read_yaml(DATA_FILE)
     return TypeAdapter(list[ModelPreset]).validate_python(document)

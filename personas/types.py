@@ -140,7 +140,8 @@ class GenerateOptions(_Json):
 @dataclass(frozen=True, slots=True)
 class GenerateReplyResult(_Json):
     """A checked reply. ``template`` is the slug of the template that it was made from, None for a model's
-    own words; ``file`` is what that template sends after the text, or alone when the text is empty.
+    own words; ``file`` is what that template sends after the text, or alone when the text is empty. ``variants``
+    are other texts that may be said in its place.
 
     ``kind`` tells what the text really does; it can differ from what was asked (no fitting template: handed
     over). ``attempts`` counts calls of the whole chain, the successful one included.
@@ -153,6 +154,7 @@ class GenerateReplyResult(_Json):
     model: str = ""
     template: str | None = None
     file: StoredFile | None = None
+    variants: tuple[str, ...] = ()
     persona_id: str | None = None
     persona_type: str = ""
     attempts: int = 1

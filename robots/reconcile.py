@@ -52,8 +52,8 @@ PASS_S = 10.0
 class Times:
     """Seconds. ``process_gone_s`` is on top of the call's own time limit; ages count from the call.
 
-    A robot is looked at once in ``look_spacing_s``: a little less than a minute, so that the second look at a command,
-    at ``second_look_s`` or later, still falls into the 120 s for which it holds its room.
+    A robot is looked at once in ``look_spacing_s`` while something of it is unknown: so often that the second look at
+    each command, at ``second_look_s`` or soon after, is over within 90 s, long before it gives its room free.
     """
 
     process_gone_s: float = 3.0
@@ -61,7 +61,7 @@ class Times:
     second_look_s: float = 65.0
     look_every_s: float = 60.0
     look_until_s: float = 600.0
-    look_spacing_s: float = 50.0
+    look_spacing_s: float = 20.0
     skew_s: float = 120.0
     listed_after_s: float = 3.0
     result_after_s: float = 60.0

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from templates_lib.render import variables_of
+from worktool_ai.lib.yaml_data import read_yaml
 
 __all__ = [
     "CATEGORIES_FILE",
@@ -126,7 +127,7 @@ def load_library(folder: Path = DATA_FOLDER, categories_file: Path = CATEGORIES_
 
 def _rows(path: Path) -> list[Any]:
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = read_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise LibraryError(f"{path.name}: cannot be read: {error}") from error
     if not isinstance(rows, list):

@@ -100,6 +100,7 @@ def _reply(service: AIService, effect: AskModel, head: HeadRun) -> dict[str, Any
         "source": written.provider,
         "model": written.model,
         **({"file": asdict(written.file)} if written.file else {}),
+        **({"variants": list(written.variants)} if written.variants else {}),
     }
 
 
@@ -146,6 +147,7 @@ def _command(item: CommandDraft, effect: SendCommands, head: HeadRun, node_id: s
         created_at=moment,
         draft=draft,
         text_type=file.kind.line_type if file else 1,
+        variants=item.variants,
     )
 
 

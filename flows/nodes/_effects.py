@@ -56,7 +56,8 @@ class AskModel(_Data):
 class CommandDraft:
     """One command to be queued. ``target`` is the address of the chat; ``to`` says which kind of chat it is.
 
-    With ``file`` (digest, name, content_type) that is sent, and ``text`` is its name for people.
+    With ``file`` (digest, name, content_type) that is sent, and ``text`` is its name for people. ``variants`` say the
+    same as ``text``: the phone swallows what equals one of a moment ago.
     """
 
     target: str
@@ -66,6 +67,7 @@ class CommandDraft:
     priority: Literal["alert", "human", "reply", "bulk"] = "reply"
     type: int = 203
     file: Mapping[str, str] | None = None
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,11 @@ class AiReply(Node):
             raise NodeError(outcome.get("error") or "no model and no template gave an answer")
         template = outcome.get("template")
         patch: dict[str, Any] = {"ai_response": text, "template": template, "reason": self._reason(ctx, effect)}
+        # what an answer brings, and what one that it replaces has left
         if file or ctx.data.answer_file:
-            patch["answer_file"] = file  # or the file of an answer that this one replaces
+            patch["answer_file"] = file
+        if outcome.get("variants") or ctx.data.answer_variants:
+            patch["answer_variants"] = tuple(outcome.get("variants") or ())
         return Next(
             patch=patch,
             detail={"source": outcome.get("source", ""), "model": outcome.get("model", "")},

@@ -40,12 +40,14 @@ class SendCommand(Node):
     def run(self, ctx: NodeContext) -> Effect:
         text = self.config.fixed_text or ctx.data.ai_response
         file = None if self.config.fixed_text else ctx.data.answer_file
+        variants = () if self.config.fixed_text else tuple(ctx.data.answer_variants)
         if not text and not file:
             raise NodeError("there is nothing to send: no answer was written before this node")
         commands: list[CommandDraft] = []
         for position, target in enumerate(self._targets(ctx)):
             if text:
-                commands.append(self._draft(ctx, target, text=text, at_list=() if position else ctx.data.at_list))
+                at_list = () if position else ctx.data.at_list
+                commands.append(self._draft(ctx, target, text=text, at_list=at_list, variants=variants))
             if file:
                 commands.append(self._draft(ctx, target, text=file["name"], type=PUSH_FILE, file=file))
         return SendCommands(commands=tuple(commands), fresh_s=ctx.robot.reply_fresh_s)

@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from worktool_ai.lib.yaml_data import read_yaml
+
 __all__ = [
     "IntentPreset",
     "MappingPreset",
@@ -89,7 +91,7 @@ def load_intents(path: Path = DATA_FOLDER / "intents.yaml") -> tuple[IntentPrese
 
 def _parse(adapter: TypeAdapter[Parsed], path: Path) -> Parsed:
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document: Any = read_yaml(path)
         return adapter.validate_python(document)
     except (OSError, yaml.YAMLError) as error:
         raise PresetError(f"{path.name}: cannot be read: {error}") from error

@@ -55,10 +55,11 @@ CandidateT = TypeVar("CandidateT", bound=Candidate)
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[CandidateT]):
-    """The template and the wording to render; ``body`` still holds its variables."""
+    """The template and the wording to render; ``body`` still holds its variables. ``others``: its further wordings."""
 
     template: CandidateT
     body: str
+    others: tuple[str, ...] = ()
 
 
 def choose_template(
@@ -88,7 +89,8 @@ def choose_template(
         key=lambda c: (fits[c.slug], c.persona_type == persona_type, not c.persona_type, _draw(seed, c.slug)),
     )
     wordings = _wordings(best, known, private=private)
-    return Chosen(best, max(wordings, key=lambda wording: _draw(seed, wording)))
+    first, *others = sorted(wordings, key=lambda wording: _draw(seed, wording), reverse=True)
+    return Chosen(best, first, tuple(others))
 
 
 def _serves(candidate: Candidate, intent: str, topic: str | None) -> bool:

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from personas.local.phrases import parse_phrase
+from worktool_ai.lib.yaml_data import read_yaml
 
 __all__ = ["RULES_FOLDER", "Rule", "RuleError", "fingerprint", "load_rules"]
 
@@ -99,7 +100,7 @@ def load_rules(folder: Path = RULES_FOLDER) -> tuple[Rule, ...]:
 
 def _rows(path: Path) -> list[Any]:
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = read_yaml(path)
     except yaml.YAMLError as error:
         raise RuleError(f"{path.name}: not YAML: {error}") from error
     if not isinstance(rows, list):

@@ -30,7 +30,7 @@ SEED = {
 }  # fmt: skip
 OURS = {
     "topic", "intentWhy", "senderRole", "receivedAt", "isBackfill", "group", "chosenRule", "template",
-    "answerFile", "atList", "commandDetail", "alertRules", "deliveries", "reason", "outcome",
+    "answerFile", "answerVariants", "atList", "commandDetail", "alertRules", "deliveries", "reason", "outcome",
 }  # fmt: skip
 STANDARD_WAY = ["receive", "intent", "decision", "reply", "dispatch", "send", "status"]
 ALERT_WAY = [

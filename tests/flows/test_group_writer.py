@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_walk_that_is_killed_while_it_gathers_leaves_nobody_waiting(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(group_writer.time, "sleep", killed)
+        patched.setattr(group_writer, "time", SimpleNamespace(sleep=killed))
         with pytest.raises(SystemExit):
             writer.commit(a_walk())
     assert writer.commit(a_walk()) == 0

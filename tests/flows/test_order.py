@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -80,9 +81,11 @@ def _left(robot: Any) -> list[Any]:
     left = []
     while True:
         with transaction.atomic():
-            claimed, _closed = outbox_claim.claim("test", 10)
+            claimed = outbox_claim.claim("test", [one.id for one in outbox_claim.candidates(10)])
             ids = [command.id for command in claimed]
-            Command.objects.filter(pk__in=ids).update(state=CommandState.DONE, final_at=now())
+            # long ago: an equal answer need not wait until the phone has forgotten it
+            long_ago = now() - timedelta(hours=2)
+            Command.objects.filter(pk__in=ids).update(state=CommandState.DONE, sending_at=long_ago, final_at=long_ago)
         if not ids:
             return left
         left += ids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -205,7 +206,7 @@ def test_a_long_pause_before_an_attempt_parks_the_run_and_lets_the_next_line_pas
 def test_a_short_pause_keeps_the_lease(flow, say, work, monkeypatch):
     flow(raises(NodeError("busy")), raises(NodeError("still busy")), lambda: None, retries=2, retry_wait_s=1)
     slept: list[float] = []
-    monkeypatch.setattr(runner.time, "sleep", slept.append)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=slept.append))
     line = say("等等")
     assert work() == 1
     assert run_of(line).state == RunState.SETTLING
@@ -227,12 +228,12 @@ def test_a_worker_that_dies_between_two_attempts_repeats_none(flow, say, work, m
 
     monkeypatch.setattr(runner.performers, "ask_model", refuse)
     monkeypatch.setattr(Flaky, "resume", resume)
-    monkeypatch.setattr(runner.time, "sleep", die_here)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=die_here))
     line = say("等等")
     with pytest.raises(SystemExit):
         work()
     ConversationLease.objects.update(until=now() - timedelta(seconds=1))
-    monkeypatch.setattr(runner.time, "sleep", lambda _: None)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=lambda _: None))
     work()
     assert len(asked) == 3
     assert run_of(line).error == "nothing said"

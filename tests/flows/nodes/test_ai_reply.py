@@ -39,6 +39,12 @@ def test_a_templates_file_is_an_answer_too_and_the_next_answer_replaces_it():
     assert later["answer_file"] is None
 
 
+def test_the_other_wordings_of_an_answer_are_kept_until_the_next_answer():
+    assert answered(node_context(), {"text": "您好", "variants": ["在的"]}).patch["answer_variants"] == ("在的",)
+    later = answered(node_context(context(answer_variants=("在的",))), {"text": "请稍等"}).patch
+    assert later["answer_variants"] == ()
+
+
 def test_asking_back_is_its_own_reason():
     assert answered(node_context(), {"text": "请问您是指？"}, style="ask_back").patch["reason"] == "asked_back"
 

@@ -48,6 +48,12 @@ def test_a_file_follows_its_text_in_each_room_and_goes_alone_without_text():
     assert {c.type for c in fixed} == {203}
 
 
+def test_other_wordings_go_along_but_not_with_a_fixed_text():
+    line = context(ai_response="您好", answer_variants=["您好呀", "在的"])
+    assert node("send_command").run(node_context(line)).commands[0].variants == ("您好呀", "在的")
+    assert node("send_command", fixed_text="稍后联系").run(node_context(line)).commands[0].variants == ()
+
+
 def test_the_queued_command_is_recorded_and_a_draft_is_called_a_draft():
     ctx = node_context(context(ai_response="您好", reason="asked_back"))
     sending = node("send_command")
