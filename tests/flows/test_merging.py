@@ -164,7 +164,8 @@ def wait_until_blocked() -> bool:
             cursor.execute(blocked)
             if cursor.fetchone()[0]:
                 return True
-            cursor.execute("SELECT pg_sleep(0.005)")
+            # within a transaction the list of sessions stays as it was first read
+            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.005)")
     return False
 
 
