@@ -10,9 +10,12 @@ import pytest
 import redis
 from django.conf import LazySettings
 
+from robots.door import stores
 from robots.door.batching import BatchWriter, StoreAway
 from robots.door.keys import KeyCache, KeysUnknown
+from robots.door.stores import CallbackStore
 from robots.models import InboxEntry, Robot
+from robots.stream import Callback
 from tests.robots.door.client import DoorClient, in_thread, open_door, until
 from tests.robots.door.conftest import Stream
 from tests.robots.inbound.builders import KEY, ROBOT_ID, line
@@ -50,6 +53,26 @@ async def test_redis_hangs_the_inbox_takes_over_within_the_deadline(
     # and once Redis is back it is used again
     while not any("又一句" in one.body.decode() for one in await in_thread(stream.callbacks)):
         assert (await door.post(body=line("又一句"))).status == 200
+
+
+async def test_lines_said_at_once_share_their_way_to_disk(
+    robot: Robot, stream: Stream, monkeypatch: pytest.MonkeyPatch
+):
+    """300 concurrent callbacks become a few pipelines."""
+    monkeypatch.setattr(stores, "STREAM_S", 10.0)  # a slow disk must not send some of them to the inbox
+    sizes: list[int] = []
+    add = CallbackStore._add_to_stream
+
+    async def counted(store: CallbackStore, callbacks: Sequence[Callback]) -> None:
+        sizes.append(len(callbacks))
+        await add(store, callbacks)
+
+    monkeypatch.setattr(CallbackStore, "_add_to_stream", counted)
+    async with open_door() as door:
+        answers = await asyncio.gather(*(door.post(body=line(f"第{n}句")) for n in range(300)))
+    assert {answer.status for answer in answers} == {200}
+    assert sum(sizes) == len(await in_thread(stream.callbacks)) == 300
+    assert len(sizes) <= 10
 
 
 async def test_both_stores_away_is_a_503(robot: Robot, no_redis: None, monkeypatch: pytest.MonkeyPatch):

@@ -36,9 +36,10 @@ def client_of(role: str = Role.ENGINEER, robots: list[str] | None = None) -> Cli
 
 
 def span(hours: float, until_hours: float = 0) -> dict[str, str]:
+    now = clock.now()  # once: the second may turn between the two
     fields: dict[str, str] = {}
     for name, ago in (("since", hours), ("until", until_hours)):
-        moment = timezone.localtime(clock.now() - timedelta(hours=ago))
+        moment = timezone.localtime(now - timedelta(hours=ago))
         fields |= {f"{name}_0": f"{moment:%Y-%m-%d}", f"{name}_1": f"{moment:%H:%M:%S}"}
     return fields
 
@@ -46,8 +47,9 @@ def span(hours: float, until_hours: float = 0) -> dict[str, str]:
 def test_somebody_asks_for_another_look(robot: Robot):
     client = client_of()
     assert client.get(reverse(ADD)).status_code == 200
+    asked = {"robot": str(robot.pk), **span(2, 1)}
     for _time in range(2):  # the second one looks at the same outage again
-        answer = client.post(reverse(ADD), {"robot": str(robot.pk), **span(2, 1)}, follow=True)
+        answer = client.post(reverse(ADD), asked, follow=True)
         assert answer.status_code == 200
     gap = CallbackGap.objects.get()
     assert (gap.robot, gap.cause, gap.state) == (robot, GapCause.ASKED, GapState.OPEN)
