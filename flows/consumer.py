@@ -13,11 +13,10 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
-import psycopg
 import redis
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection, transaction
-from psycopg import errors
+from django.db import connection, transaction
 
+from flows.engine.outages import is_outage
 from robots import hotpath
 from robots.hotpath import Settlement
 from robots.inbound import inbox
@@ -41,21 +40,6 @@ STANDBY_S = 0.5
 #: anyway; so long at most, which is less than a line is fresh.
 INBOX_PATIENCE = timedelta(minutes=4)
 LAST_ID = UUID(int=2**128 - 1)
-
-#: Of psycopg's OperationalErrors those that say something about the data; all others are the infrastructure's.
-_ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
-#: The schema is not there (yet): the same as a database that is not there.
-_ABOUT_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
-
-
-def _is_infrastructure(error: BaseException) -> bool:
-    """Tell whether trying again later can help without anybody changing the data."""
-    cause = error.__cause__
-    if isinstance(error, OperationalError):
-        return not isinstance(cause, _ABOUT_DATA)
-    if isinstance(error, ProgrammingError):
-        return isinstance(cause, _ABOUT_SCHEMA)
-    return isinstance(error, InterfaceError | redis.RedisError | OSError | psycopg.OperationalError)
 
 
 class Consumer:
@@ -99,7 +83,7 @@ class Consumer:
             self.step()
             self._recovered()
         except Exception as error:
-            if not _is_infrastructure(error):
+            if not is_outage(error):
                 raise
             self._back_off(error)
 
@@ -146,7 +130,7 @@ class Consumer:
                 taken = inbox.take(bounds)
                 due = self._process(taken.callbacks if taken.more else _merged(taken.callbacks, callbacks))
         except Exception as error:
-            if _is_infrastructure(error):
+            if is_outage(error):
                 raise
             return self._handle_singly(callbacks, bounds)
         self._ring(due)
@@ -167,7 +151,7 @@ class Consumer:
                 inbox.remove([callback.id])
                 due = self._process([callback])
         except Exception as error:
-            if _is_infrastructure(error):
+            if is_outage(error):
                 raise
             self._set_aside(callback, error)
             return
@@ -223,7 +207,7 @@ class Consumer:
                 settled = [Settlement(message_id=line.message_id, reason=Reason.DEAD_LETTER) for line in lines]
                 hotpath.settle_messages(cursor, settled)
         except Exception as second:
-            if _is_infrastructure(second):
+            if is_outage(second):
                 raise
             logger.info("inbound.not_storable", messageId=str(callback.id), error=type(second).__name__)
 

@@ -10,7 +10,6 @@ The caller holds the leases: no worker can take a run while a line joins it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from robots import hotpath as robot_rows
 from robots.caches import RobotSnapshot
 from robots.hotpath import Settlement
 from worktool_ai.lib.ids import uuid7
-from worktool_ai.lib.json_rows import encode
+from worktool_ai.lib.json_rows import decode, encode
 
 __all__ = ["MAX_CHARS", "PlannedRun", "joinable", "plan", "write_joined"]
 
@@ -72,7 +71,7 @@ def joinable(cursor: Any, conversations: Iterable[UUID]) -> dict[UUID, PlannedRu
     cursor.execute(_JOINABLE, [list(conversations)])
     found = {}
     for run_id, conversation_id, message_id, stored, created_at in cursor.fetchall():
-        context = StandardContext.model_validate(json.loads(stored) if isinstance(stored, str) else stored)
+        context = StandardContext.model_validate(decode(stored))
         found[conversation_id] = PlannedRun(run_id, conversation_id, message_id, context, created_at, is_new=False)
     return found
 

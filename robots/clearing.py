@@ -12,17 +12,14 @@ told; whether in time, a result will say.
 
 from __future__ import annotations
 
-from functools import partial
-
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from robots import withdrawal
+from robots import doorbell, withdrawal
 from robots.models import Command, CommandState, Mode, Robot, Switch, SwitchScope
 from robots.models.commands import Priority
 from robots.transitions import Change, apply
-from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib import clock
 from worktool_ai.lib.ids import uuid7
 
 __all__ = ["CLEAR_ALL", "RECALL", "TAKES_BACK", "abandon", "clear", "follow", "within"]
@@ -43,7 +40,7 @@ def clear(switch: Switch) -> int:
         robots = robots.filter(pk=switch.robot_id)
     made = Command.objects.bulk_create([_clear_all(switch, robot) for robot in _busiest_first(robots)])
     if made:
-        transaction.on_commit(partial(doorbell.ring, "robots.drain_outbox"))
+        doorbell.ring_after_commit()
     return len(made)
 
 

@@ -14,13 +14,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from robots import doorbell
 from robots.clearing import RECALL
 from robots.models import Command, CommandState
 from robots.models.commands import Priority
 from robots.unknown_sends import Refused
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
-from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib import clock
 from worktool_ai.lib.ids import uuid7
 
 __all__ = ["WITHIN", "RecallOutcome", "outcome_of", "recall", "why_not_recalled"]
@@ -103,7 +104,7 @@ def recall(command_id: UUID, actor: User | ApiKey | str, request: HttpRequest | 
         created_at=clock.now(),
     )
     audit.record(actor, "send.recall", command, {}, {"recall": str(control.pk)}, request)
-    transaction.on_commit(lambda: doorbell.ring("robots.drain_outbox"))
+    doorbell.ring_after_commit()
     return control
 
 

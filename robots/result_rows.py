@@ -18,7 +18,7 @@ from django.db import connection
 from robots.content import ContentKey, content_key
 from robots.inbound.parse import ParsedResult
 from robots.models import CommandState
-from worktool_ai.lib.json_rows import encode
+from worktool_ai.lib.json_rows import decode, encode
 
 __all__ = ["OrphanRow", "SentCommand", "insert_results", "link", "nameless", "orphans_of", "sent_as", "strays"]
 
@@ -35,7 +35,7 @@ class SentCommand:
 
     @property
     def key(self) -> ContentKey | None:
-        return content_key(_document(self.payload))
+        return content_key(decode(self.payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,7 @@ def _rows(statement: str, parameters: Any) -> list[Any]:
 
 def _orphan(row: Sequence[Any]) -> OrphanRow:
     *plain, succeeded, failed, message = row
-    return OrphanRow(*[*plain, _document(succeeded), _document(failed), _message(message)])
-
-
-def _document(value: Any) -> Any:
-    # Django hands jsonb of raw statements over as text
-    return json.loads(value) if isinstance(value, str) else value
+    return OrphanRow(*[*plain, decode(succeeded), decode(failed), _message(message)])
 
 
 def _message(text: str | None) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -23,12 +22,12 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from robots import clearing
+from robots import clearing, doorbell
 from robots.models import Command, CommandState, Robot, Room, Switch, SwitchScope
 from robots.transitions import Change, apply
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
-from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib import clock
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.ids import first_at
@@ -116,7 +115,7 @@ def resume(switch_id: UUID, actor: Actor, request: HttpRequest | None = None) ->
         row.save(update_fields=["lifted_at", "lifted_by", "lifted_mark"])
         clearing.abandon(row)
         audit.record(actor, "sending.resume", row, {"since": row.since, "why": row.why}, {}, request)
-        transaction.on_commit(partial(doorbell.ring, "robots.drain_outbox"))
+        doorbell.ring_after_commit()
     forget()
     return True
 

@@ -7,6 +7,7 @@ from celery import shared_task
 from robots import (
     clearing,
     connecting,
+    doorbell,
     equal,
     outbox,
     outbox_claim,
@@ -19,7 +20,6 @@ from robots import (
 from robots.limiter import LimiterError, limiter
 from robots.models import Command, CommandState
 from robots.recovery import looking
-from worktool_ai.lib import doorbell
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
 
@@ -37,7 +37,7 @@ __all__ = [
 def ring_outbox() -> None:
     """Have queued commands sent, by this process if it is sending anyway, else by some worker; never fails."""
     if not outbox.wake():
-        doorbell.ring("robots.drain_outbox")
+        doorbell.ring()
 
 
 @shared_task(name="robots.drain_outbox", ignore_result=True)

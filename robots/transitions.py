@@ -5,7 +5,6 @@ Every function here runs in the caller's transaction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from robots.models.commands import FINAL, command_status
 from worktool_ai.events.services import record
 from worktool_ai.events.types import Event, EventType
 from worktool_ai.lib import clock
-from worktool_ai.lib.json_rows import encode
+from worktool_ai.lib.json_rows import decode, encode
 
 __all__ = ["Change", "Changed", "announce", "apply", "changed_rows"]
 
@@ -143,14 +142,9 @@ def changed_rows(rows: Iterable[Sequence[Any]]) -> list[Changed]:
     """Read the rows of a statement that ends with :data:`CHANGED_ROWS`."""
     payload_column = 8
     return [
-        Changed(*(_parsed(value) if column == payload_column else value for column, value in enumerate(row)))
+        Changed(*(decode(value) if column == payload_column else value for column, value in enumerate(row)))
         for row in rows
     ]
-
-
-def _parsed(payload: Any) -> Any:
-    # Django hands jsonb of raw statements over as text.
-    return json.loads(payload) if isinstance(payload, str) else payload
 
 
 def _row(change: Change) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from robots import answered, clearing, results, switches
+from robots import answered, clearing, doorbell, results, switches
 from robots.answered import Answer
 from robots.error_codes import NEVER_REPEATED
 from robots.models import Command, CommandState, Mode, Reason, UnknownSend
@@ -32,7 +32,7 @@ from robots.resend import hand_over_line
 from robots.transitions import Change, apply
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
-from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib import clock
 from worktool_ai.lib.ids import uuid7
 
 __all__ = ["DECIDE_WITHIN", "Refused", "close_undecided", "confirm_sent", "resend", "unknown_sends", "why_not_resent"]
@@ -82,7 +82,7 @@ def resend(command_id: UUID, actor: Actor, request: HttpRequest | None = None) -
     apply([_decided(command, CommandState.NOT_ACCEPTED, Decision.RESENT, actor, resent_as=repeated.pk)])
     hand_over_line(command, repeated)
     _note(command, Decision.RESENT, actor, request, {"resent_as": str(repeated.pk)})
-    transaction.on_commit(lambda: doorbell.ring("robots.drain_outbox"))
+    doorbell.ring_after_commit()
     return repeated
 
 

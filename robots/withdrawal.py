@@ -14,19 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from robots import answered
+from robots import answered, doorbell
 from robots.answered import Answer
 from robots.models import Command, CommandState, Conversation, Owner, Reason
 from robots.models.commands import Priority
 from robots.transitions import Change, apply
-from worktool_ai.lib import clock, doorbell
+from worktool_ai.lib import clock
 from worktool_ai.lib.ids import uuid7
 
 __all__ = ["CLEAR_ONE", "FRESH", "GRACE", "WATCHED", "cancel", "cancellable", "follow", "withdraw"]
@@ -102,7 +100,7 @@ def cancel(commands: QuerySet[Command], who: str = "") -> int:
     """
     made = Command.objects.bulk_create([_control(command, who) for command in commands], ignore_conflicts=True)
     if made:
-        transaction.on_commit(partial(doorbell.ring, "robots.drain_outbox"))
+        doorbell.ring_after_commit()
     return len(made)
 
 

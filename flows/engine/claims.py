@@ -10,7 +10,6 @@ back as queued (:mod:`flows.engine.interruptions`) and says itself what counts.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from flows.engine.interpreter import EffectKey, StepRecord
 from flows.nodes import HistoryLine
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.db import borrowed, tx
+from worktool_ai.lib.json_rows import decode
 
 __all__ = ["Claim", "HeadRun", "claim", "claim_heads", "due_count", "head_runs", "holder", "release_idle", "renew"]
 
@@ -219,14 +219,15 @@ def _lease_end() -> Any:
 
 def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
     effects = [
-        (EffectKey(node_id, ordinal), kind, outcome, retry) for node_id, ordinal, kind, outcome, retry in _json(row[13])
+        (EffectKey(node_id, ordinal), kind, outcome, retry)
+        for node_id, ordinal, kind, outcome, retry in decode(row[13]) or ()
     ]
     return HeadRun(
         claim=found,
         run_id=row[0],
         message_id=row[2],
         version_id=row[3],
-        input=_document(row[4]),
+        input=decode(row[4]),
         recoveries=row[5],
         started_at=row[6],
         robot_id=row[7],
@@ -234,12 +235,12 @@ def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
         owner=row[9],
         owner_epoch=row[10],
         received_at=row[11],
-        steps=tuple(_step(item) for item in _json(row[12])),
+        steps=tuple(_step(item) for item in decode(row[12]) or ()),
         outcomes={key: outcome for key, _kind, outcome, _retry in effects if outcome is not None},
         intents={key: kind for key, kind, outcome, _retry in effects if outcome is None},
         retries={key: retry for key, _kind, outcome, retry in effects if outcome is None and retry is not None},
         history=tuple(
-            HistoryLine("user" if direction == "in" else "assistant", text) for direction, text in _json(row[14])
+            HistoryLine("user" if direction == "in" else "assistant", text) for direction, text in decode(row[14]) or ()
         ),
         private_address=row[15],
         error=row[16],
@@ -259,14 +260,3 @@ def _step(item: Sequence[Any]) -> StepRecord:
         detail=detail,
         error=error,
     )
-
-
-def _json(value: str | list[Any] | None) -> list[Any]:
-    """Django's cursor hands jsonb over as text."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else list(json.loads(value))
-
-
-def _document(value: str | dict[str, Any]) -> dict[str, Any]:
-    return value if isinstance(value, dict) else dict(json.loads(value))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import OperationalError
-from psycopg import errors
 
 from flows.engine import store
+from flows.engine.outages import is_outage
 from flows.engine.store import Progress
 from robots.tasks import ring_outbox
 from worktool_ai.lib.logs import get_logger
@@ -26,8 +26,6 @@ log = get_logger(__name__)
 
 WINDOW_S = 0.005
 MAX_GROUP = 200
-#: Of psycopg's OperationalErrors those that say something about the data.
-_ABOUT_DATA = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +125,7 @@ class GroupWriter:
 
 
 def _blames_data(error: Exception) -> bool:
-    return not isinstance(error, OperationalError) or isinstance(error.__cause__, _ABOUT_DATA)
+    return not (isinstance(error, OperationalError) and is_outage(error))
 
 
 def _fail(group: list[_Entry], error: Exception) -> None:

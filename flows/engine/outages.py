@@ -1,4 +1,4 @@
-"""Telling infrastructure that is away from a run that cannot be walked. The first counts nothing against a run."""
+"""Telling infrastructure that is away from data or a run that is bad. The first counts nothing against them."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ def is_outage(error: BaseException) -> bool:
         return not isinstance(error.__cause__, _ABOUT_DATA)
     if isinstance(error, ProgrammingError):
         return isinstance(error.__cause__, _ABOUT_SCHEMA)
-    return isinstance(error, InterfaceError | redis.RedisError | psycopg.OperationalError | ConnectionError)
+    return isinstance(error, InterfaceError | redis.RedisError | psycopg.OperationalError | OSError)

@@ -7,21 +7,20 @@ round and its HTTP client is replaced: each of these costs more than all of our 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
+from personas.providers._fields import MaxTokensField, Structured, max_tokens_field, structured_field
 from personas.providers._remote import CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk
 
 if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletion
 
-__all__ = ["OPENAI_KINDS", "OpenAIWireConfig", "OpenAIWireProvider", "Structured", "response_format"]
-
-Structured = Literal["json_schema", "json_object", "text"]
+__all__ = ["OPENAI_KINDS", "OpenAIWireConfig", "OpenAIWireProvider", "response_format"]
 
 OPENAI_KINDS: dict[str, ErrorKind] = {
     "insufficient_quota": "quota",
@@ -35,16 +34,8 @@ OPENAI_KINDS: dict[str, ErrorKind] = {
 class OpenAIWireConfig(RemoteConfig):
     """How to talk to an endpoint that speaks OpenAI's format."""
 
-    structured: Structured = Field(
-        default="json_object",
-        title=_("Structured answers"),
-        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
-    )
-    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
-        default="max_tokens",
-        title=_("Name of the length limit"),
-        description=_("Newer reasoning models want max_completion_tokens."),
-    )
+    structured: Structured = structured_field("json_object")
+    max_tokens_field: MaxTokensField = max_tokens_field("max_tokens")
     send_temperature: bool = Field(
         default=True, title=_("Send the temperature"), description=_("Reasoning models refuse one.")
     )

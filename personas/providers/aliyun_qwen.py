@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
@@ -17,7 +17,8 @@ from urllib3.exceptions import HTTPError
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ProviderError
 from personas.providers._dashscope_codes import DASHSCOPE_KINDS
-from personas.providers._openai_wire import Structured, response_format
+from personas.providers._fields import Structured, Thinking, structured_field, thinking_field
+from personas.providers._openai_wire import response_format
 from personas.providers._remote import RemoteConfig, RemoteProvider, error_of_status, error_of_transport
 from worktool_ai.lib.http import HttpError
 
@@ -30,16 +31,8 @@ __all__ = ["AliyunQwenConfig", "AliyunQwenProvider"]
 class AliyunQwenConfig(RemoteConfig):
     """How Model Studio is asked."""
 
-    structured: Structured = Field(
-        default="json_object",
-        title=_("Structured answers"),
-        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
-    )
-    thinking: Literal["default", "off"] = Field(
-        default="default",
-        title=_("Thinking"),
-        description=_("Without thinking a model answers sooner. Models that cannot think want «default»."),
-    )
+    structured: Structured = structured_field("json_object")
+    thinking: Thinking = thinking_field()
     multimodal: bool = Field(
         default=False,
         title=_("Always by the multimodal service"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
+from personas.providers._fields import Thinking, structured_field, thinking_field
 from personas.providers._remote import CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk
 
 if TYPE_CHECKING:
@@ -34,16 +35,8 @@ _STOPPED: dict[str, tuple[ErrorKind, str]] = {
 class ClaudeConfig(RemoteConfig):
     """How Anthropic is asked."""
 
-    structured: Literal["json_schema", "text"] = Field(
-        default="json_schema",
-        title=_("Structured answers"),
-        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
-    )
-    thinking: Literal["default", "off"] = Field(
-        default="default",
-        title=_("Thinking"),
-        description=_("Without thinking a model answers sooner. Models that cannot think want «default»."),
-    )
+    structured: Literal["json_schema", "text"] = structured_field("json_schema")
+    thinking: Thinking = thinking_field()
     effort: Literal["default", "low", "medium", "high"] = Field(
         default="default",
         title=_("Reasoning effort"),

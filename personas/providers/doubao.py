@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from django.utils.translation import gettext_noop as _
-from pydantic import Field
 
-from personas.providers._openai_wire import OPENAI_KINDS, OpenAIWireConfig, OpenAIWireProvider, Structured
+from personas.providers._fields import Structured, Thinking, structured_field, thinking_field
+from personas.providers._openai_wire import OPENAI_KINDS, OpenAIWireConfig, OpenAIWireProvider
 
 __all__ = ["DoubaoConfig", "DoubaoProvider"]
 
@@ -16,16 +16,8 @@ class DoubaoConfig(OpenAIWireConfig):
     """How Ark is asked."""
 
     # Ark's models differ in what they know, and the prompt asks for JSON anyway.
-    structured: Structured = Field(
-        default="text",
-        title=_("Structured answers"),
-        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
-    )
-    thinking: Literal["default", "off"] = Field(
-        default="default",
-        title=_("Thinking"),
-        description=_("Without thinking a model answers sooner. Models that cannot think want «default»."),
-    )
+    structured: Structured = structured_field("text")
+    thinking: Thinking = thinking_field()
 
 
 class DoubaoProvider(OpenAIWireProvider):

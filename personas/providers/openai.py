@@ -7,7 +7,8 @@ from typing import Any, Literal
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
-from personas.providers._openai_wire import OpenAIWireConfig, OpenAIWireProvider, Structured
+from personas.providers._fields import MaxTokensField, Structured, max_tokens_field, structured_field
+from personas.providers._openai_wire import OpenAIWireConfig, OpenAIWireProvider
 
 __all__ = ["OpenAIConfig", "OpenAIProvider"]
 
@@ -15,16 +16,8 @@ __all__ = ["OpenAIConfig", "OpenAIProvider"]
 class OpenAIConfig(OpenAIWireConfig):
     """How OpenAI is asked."""
 
-    structured: Structured = Field(
-        default="json_schema",
-        title=_("Structured answers"),
-        description=_("How intents are asked for: by schema, as any JSON object, or by the prompt alone."),
-    )
-    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
-        default="max_completion_tokens",
-        title=_("Name of the length limit"),
-        description=_("Newer reasoning models want max_completion_tokens."),
-    )
+    structured: Structured = structured_field("json_schema")
+    max_tokens_field: MaxTokensField = max_tokens_field("max_completion_tokens")
     reasoning_effort: Literal["default", "none", "minimal", "low", "medium", "high"] = Field(
         default="default",
         title=_("Reasoning effort"),

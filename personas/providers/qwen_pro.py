@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from django.utils.translation import gettext_noop as _
-from pydantic import Field
 
 from personas.providers._dashscope_codes import DASHSCOPE_KINDS
+from personas.providers._fields import Thinking, thinking_field
 from personas.providers._openai_wire import OpenAIWireConfig, OpenAIWireProvider
 
 __all__ = ["QwenProConfig", "QwenProProvider"]
@@ -16,11 +16,7 @@ __all__ = ["QwenProConfig", "QwenProProvider"]
 class QwenProConfig(OpenAIWireConfig):
     """How the endpoint is asked."""
 
-    thinking: Literal["default", "off"] = Field(
-        default="default",
-        title=_("Thinking"),
-        description=_("Without thinking a model answers sooner. Models that cannot think want «default»."),
-    )
+    thinking: Thinking = thinking_field()
 
 
 class QwenProProvider(OpenAIWireProvider):

@@ -18,8 +18,9 @@ import urllib3
 from psycopg.rows import dict_row
 
 from robots.simulator.testing import SimulatorClient
-from tests.e2e.stack import LEFT_OUT, READY_S, Stack, eventually
+from tests.e2e.stack import LEFT_OUT, READY_S, Stack
 from tests.measure.lines import use_model
+from tests.polling import eventually
 from worktool_ai.supervisor.clean import clean_data
 from worktool_ai.supervisor.environment import ROOT
 from worktool_ai.supervisor.layout import Credentials, Layout

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import urllib3
@@ -22,13 +22,14 @@ from psycopg.types.json import Jsonb
 
 from robots.simulator.records import Json
 from robots.simulator.testing import SimulatorClient
+from tests.polling import eventually
 from worktool_ai.supervisor.clean import clean_data
 from worktool_ai.supervisor.environment import ROOT
 from worktool_ai.supervisor.output import Log
 from worktool_ai.supervisor.processes import Identity, identify, is_alive
 from worktool_ai.supervisor.server import free_port
 
-__all__ = ["ANSWER_S", "READY_S", "SETTINGS", "Stack", "eventually", "running_stack"]
+__all__ = ["ANSWER_S", "READY_S", "SETTINGS", "Stack", "running_stack"]
 
 #: What a test process sets for itself must not reach the product under test.
 LEFT_OUT = (
@@ -43,21 +44,9 @@ READY_S = 120.0
 STOP_S = 60.0
 #: Bound for an ordinary answer. The promise is 5 s; a machine that also runs other tests gets more.
 ANSWER_S = 15.0
-POLL_S = 0.03
 #: Caches follow a change within this time (ARCHITECTURE.md), armed failpoints within the other.
 FOLLOW_S = 2.0
 ARM_S = 0.2
-
-T = TypeVar("T")
-
-
-def eventually(probe: Callable[[], T], seconds: float = ANSWER_S, what: str = "") -> T:
-    """Poll until ``probe`` returns something true and return it; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"{what or 'condition'}: still {found!r} after {seconds:g} s"
-        time.sleep(POLL_S)
-    return found
 
 
 class Stack:

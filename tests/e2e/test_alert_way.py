@@ -11,7 +11,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from robots.simulator.records import Json
-from tests.e2e.stack import ANSWER_S, Stack, eventually
+from tests.e2e.stack import ANSWER_S, Stack
+from tests.polling import eventually
 from tests.wire import Scripted, WireServer, running_wire_server
 
 ON_DUTY = "值班主管"

@@ -20,7 +20,8 @@ import pytest
 
 from personas.model_stub.testing import StubClient, running_model_stub
 from robots.simulator.records import Json
-from tests.e2e.stack import ANSWER_S, Stack, eventually
+from tests.e2e.stack import ANSWER_S, Stack
+from tests.polling import eventually
 
 #: Where only a second look at the platform's lists, more than a minute after the call, can tell.
 RECONCILED_S = 90.0

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Stack, eventually
+from tests.e2e.stack import Stack
+from tests.polling import eventually
 
 QUESTION = "如何退款？"
 NODES = [

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from django.db import connection
 
 from robots.models import Message, Robot
 from robots.stream import fields_of, partitions, stream_of
+from tests.polling import eventually
 from tests.robots.inbound.builders import callback, line, make_robot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.integration]
@@ -37,13 +37,6 @@ def consumer(**environment: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(10)
 
 
-def until(holds: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
-
-
 def test_killed_before_and_after_its_commit_and_stopped_in_order(durable_redis: redis.Redis):
     robot = make_robot()
     said = say(durable_redis, robot)
@@ -55,7 +48,7 @@ def test_killed_before_and_after_its_commit_and_stopped_in_order(durable_redis: 
     assert Message.objects.count() == len(said)
     assert waiting(durable_redis) == len(said)
     with consumer() as process:
-        until(lambda: waiting(durable_redis) == 0)
+        eventually(lambda: waiting(durable_redis) == 0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert list(Message.objects.order_by("id").values_list("text", flat=True)) == said

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +22,7 @@ from robots.inbound.reader import StreamReader
 from robots.inbound.store import StoredLine
 from robots.models import DeadLetter, InboxEntry, Message, OnlineChange, Robot
 from robots.stream import GROUP, OWNER, Callback, fields_of, partitions, stream_of
+from tests.polling import eventually
 from tests.robots.inbound.builders import callback, line, make_robot
 from worktool_ai.lib import failpoints, heartbeats
 from worktool_ai.lib.ids import uuid7
@@ -105,14 +105,6 @@ def running(consumer: Consumer) -> Iterator[threading.Thread]:
         assert not thread.is_alive()
 
 
-def until(holds: Callable[[], Any], seconds: float = 10.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
-    return found
-
-
 def drained(world: World) -> bool:
     return world.waiting() == 0 and not InboxEntry.objects.exists()
 
@@ -121,7 +113,7 @@ def test_lines_are_stored_started_acknowledged_and_rung_for(world: World):
     world.say("一", "二")
     world.say("三", sender="李四")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.texts() == ["一", "二", "三"]
     assert world.started == ["一", "二", "三"]
     assert sum(world.rung) == 2
@@ -131,7 +123,7 @@ def test_lines_are_stored_started_acknowledged_and_rung_for(world: World):
 def test_a_burst_is_one_batch(world: World):
     world.say(*(f"第{number}句" for number in range(20)))
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.batches == [20]
     assert world.started == [f"第{number}句" for number in range(20)]
 
@@ -141,11 +133,11 @@ def test_what_a_killed_consumer_had_read_is_handled_first(world: World):
     said = world.say("一", "二", "三")
     dead = StreamReader(block_ms=10)
     dead.own(partitions())
-    until(lambda: dead.read().entries)
+    eventually(lambda: dead.read().entries)
     dead.close()
     world.say("四")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一", "二", "三", "四"]
     assert [one.id for one in said] == list(Message.objects.order_by("id").values_list("id", flat=True))[:3]
 
@@ -153,11 +145,11 @@ def test_what_a_killed_consumer_had_read_is_handled_first(world: World):
 def test_a_batch_whose_acknowledgement_was_lost_is_not_handled_twice(world: World):
     (one,) = world.say("一")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     world.add(one)
     world.say("二")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一", "二"]
     assert world.texts() == ["一", "二"]
 
@@ -167,7 +159,7 @@ def test_inbox_entries_are_taken_in_their_place(world: World):
     world.put_into_inbox(*said[0:3], *said[6:9])
     world.add(*said[3:6], *said[9:12])
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == [f"第{number}句" for number in range(12)]
 
 
@@ -177,7 +169,7 @@ def test_more_inbox_entries_than_one_transaction_takes(world: World, monkeypatch
     world.put_into_inbox(*said[:10])
     world.add(said[10])
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == [f"第{number}句" for number in range(11)]
 
 
@@ -186,7 +178,7 @@ def test_inbox_bodies_are_taken_by_size(world: World, monkeypatch: pytest.Monkey
     said = [callback(world.robot.pk, line(f"第{number}句", filler="x" * 1000)) for number in range(7)]
     world.put_into_inbox(*said)
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == [f"第{number}句" for number in range(7)]
     assert max(world.batches) <= 3
 
@@ -195,7 +187,7 @@ def test_the_same_callback_in_both_stores_is_one_line(world: World):
     (one,) = world.say("一")
     world.put_into_inbox(one)
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一"]
     assert world.texts() == ["一"]
 
@@ -207,7 +199,7 @@ def test_all_kinds_of_callbacks(world: World):
         callback(world.robot.pk, {"groupName": "客服群", "qrCode": "https://x"}, kind="qrcode"),
     )
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert OnlineChange.objects.get().is_online
     assert world.robot.results.get().platform_id == "1"
     assert world.robot.qr_codes.get().group_name == "客服群"
@@ -220,7 +212,7 @@ def test_a_bad_line_goes_to_the_dead_letters_and_takes_no_other_with_it(world: W
     world.poison = "毒"
     said = world.say("一", "毒", "三")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一", "三"]
     letter = DeadLetter.objects.get()
     assert (letter.pk, letter.kind, letter.robot) == (said[1].id, "message", world.robot)
@@ -236,7 +228,7 @@ def test_a_bad_inbox_entry_too(world: World):
     said = [callback(world.robot.pk, line(text)) for text in ("一", "毒", "三")]
     world.put_into_inbox(*said)
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一", "三"]
     assert DeadLetter.objects.get().pk == said[1].id
 
@@ -246,7 +238,7 @@ def test_what_the_door_cannot_have_written_is_set_aside(world: World):
     world.add(callback(uuid7(), line("fremd")))
     world.say("一")
     with running(world.consumer()):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一"]
     errors = sorted(DeadLetter.objects.values_list("error", flat=True))
     assert errors[0].startswith("KeyError")
@@ -260,14 +252,14 @@ def test_one_owner_a_partition_and_the_next_takes_over(world: World):
     first, second = world.consumer(), world.consumer()
     with running(second) as other:
         world.say("一")
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
         with running(first):
             world.say("二")
-            until(lambda: drained(world))
+            eventually(lambda: drained(world))
             second.stop()
             other.join(10)
             world.say("三")
-            until(lambda: drained(world), 15)
+            eventually(lambda: drained(world), 15)
     assert world.started == ["一", "二", "三"]
 
 
@@ -276,7 +268,7 @@ def test_partitions_can_be_shared(world: World):
     said = [callback(world.robot.pk, line(f"第{n}句", groupName=f"群{n}")) for n in range(40)]
     world.add(*said)
     with running(low), running(high):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert sorted(world.started) == sorted(f"第{n}句" for n in range(40))
 
 
@@ -292,10 +284,10 @@ def terminate_sessions() -> None:
 def test_a_lost_database_session_is_replaced(world: World):
     with running(world.consumer()):
         world.say("一")
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
         terminate_sessions()
         world.say("二")
-        until(lambda: drained(world), 20)
+        eventually(lambda: drained(world), 20)
     assert world.started == ["一", "二"]
 
 
@@ -310,7 +302,7 @@ def test_a_database_error_in_the_batch_is_retried_and_nothing_counted(world: Wor
 
     world.say("一")
     with running(Consumer(failing, world.rung.append, block_ms=20)):
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     assert world.started == ["一"]
     assert not DeadLetter.objects.exists()
 
@@ -319,13 +311,13 @@ def test_a_redis_that_hangs_and_one_that_was_wiped(world: World, monkeypatch: py
     monkeypatch.setattr("robots.inbound.reader.TIMEOUT_S", 0.5)
     with running(world.consumer()):
         world.say("一")
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
         world.redis.client_pause(1200, all=True)
         world.say("二")
-        until(lambda: drained(world), 20)
+        eventually(lambda: drained(world), 20)
         world.redis.flushdb()
         world.say("三")
-        until(lambda: drained(world), 20)
+        eventually(lambda: drained(world), 20)
     assert world.started == ["一", "二", "三"]
 
 
@@ -335,7 +327,7 @@ def test_the_inbox_waits_for_redis_but_not_for_ever(world: World, monkeypatch: p
     young = callback(world.robot.pk, line("jung"), after=10**9)
     world.put_into_inbox(callback(world.robot.pk, line("alt")), young)
     with running(world.consumer()):
-        until(lambda: world.started)
+        eventually(lambda: world.started)
     assert world.started == ["alt"]
     assert InboxEntry.objects.get().pk == young.id
 
@@ -351,7 +343,7 @@ def test_killed_between_commit_and_acknowledgement(world: World):
         failpoints.arm("")
     assert world.waiting() == 1
     with running(world.consumer()):
-        until(lambda: drained(world), 20)
+        eventually(lambda: drained(world), 20)
     assert world.started == ["一"]
     assert Message.objects.get().pk == one.id
 
@@ -359,7 +351,7 @@ def test_killed_between_commit_and_acknowledgement(world: World):
 def test_stopping_leaves_nothing_owned(world: World):
     with running(world.consumer()):
         world.say("一")
-        until(lambda: drained(world))
+        eventually(lambda: drained(world))
     pending: Any = world.redis.xpending(stream_of(0), GROUP)
     assert pending["pending"] == 0
     with connection.cursor() as cursor:

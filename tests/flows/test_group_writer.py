@@ -13,7 +13,7 @@ from flows.engine import group_writer, store
 from flows.engine.claims import Claim
 from flows.engine.group_writer import GroupWriter
 from flows.engine.store import Progress
-from tests.supervisor.conftest import eventually
+from tests.polling import eventually
 
 
 class Database:

@@ -9,13 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.polling import eventually
 from worktool_ai.supervisor.clean import clean_data
 from worktool_ai.supervisor.environment import ROOT
 from worktool_ai.supervisor.output import Log
@@ -23,17 +23,6 @@ from worktool_ai.supervisor.processes import command_line
 from worktool_ai.supervisor.server import free_port
 
 LEFT_OUT = ("DATABASE_URL", "REDIS_URL", "REDIS_BROKER_URL", "ENVIRONMENT", "SECRET_KEY", "ENCRYPTION_KEYS")
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Poll until the condition is true and return its value; fails when the time is up."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
-        time.sleep(0.02)
 
 
 class LightRun:

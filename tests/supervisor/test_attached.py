@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.supervisor.conftest import LEFT_OUT, LightRun, eventually
+from tests.polling import eventually
+from tests.supervisor.conftest import LEFT_OUT, LightRun
 from worktool_ai.supervisor.environment import ROOT
 
 pytestmark = pytest.mark.integration

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.supervisor.conftest import LightRun, eventually, running
+from tests.polling import eventually
+from tests.supervisor.conftest import LightRun, running
 from worktool_ai.supervisor import __main__ as commands
 from worktool_ai.supervisor.binaries import copied, find_postgres, find_valkey, is_open
 from worktool_ai.supervisor.children import Child, Program

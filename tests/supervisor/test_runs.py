@@ -12,7 +12,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.supervisor.conftest import LightRun, eventually, running
+from tests.polling import eventually
+from tests.supervisor.conftest import LightRun, running
 from worktool_ai.supervisor.clean import CleanError, clean_data
 from worktool_ai.supervisor.output import Log
 from worktool_ai.supervisor.processes import command_line

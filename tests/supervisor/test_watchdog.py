@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.supervisor.conftest import eventually
+from tests.polling import eventually
 from worktool_ai.lib import watchdog
 from worktool_ai.supervisor.children import Child, Program, programs_of
 from worktool_ai.supervisor.environment import ROOT

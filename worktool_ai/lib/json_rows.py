@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["encode"]
+__all__ = ["decode", "encode"]
 
 #: An escaped NUL, but not a backslash followed by the text "u0000".
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -30,6 +30,11 @@ def encode(rows: Any) -> str:
         text = json.dumps(rows, ensure_ascii=False, default=_plain).encode("utf-8", "replace").decode()
     # the pattern walks character by character; a group's prompts are megabytes
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+
+
+def decode(value: Any) -> Any:
+    """Read a jsonb column of a raw statement, which Django's cursor hands over as text."""
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

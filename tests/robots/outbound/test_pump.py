@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from robots.pump import Pump
-from tests.supervisor.conftest import eventually
+from tests.polling import eventually
 
 
 class Work:
