@@ -100,10 +100,10 @@ def _value(name: str, kind: str, ids: tuple[str, ...]) -> sql.Composable:
 
 
 def _columns(database: psycopg.Connection[Any], table: str) -> dict[str, str]:
-    """Return names and types."""
+    """Return names and types; what the database makes itself of the others is left out."""
     rows = database.execute(
         "SELECT column_name, data_type FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name = %s",
+        " WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'",
         [table],
     )
     return dict(rows.fetchall())
