@@ -3,21 +3,24 @@
 ============  ===========================================  ==========================================
 copy          tables                                       holds
 ============  ===========================================  ==========================================
-``cast``      personas, models, mappings, intents, topics  :class:`personas.selection.Cast`
+``cast``      personas, models with held breakers,         :class:`personas.selection.Cast`
+              fallbacks, mappings, intents, topics
 ``rules``     intent rules, intents, topics                a built :class:`CombinedRecogniser` with the small model
 ============  ===========================================  ==========================================
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from personas.local.combined import CombinedRecogniser
 from personas.local.model import IntentModel, ModelError
 from personas.local.rules import Rule
-from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
-from personas.selection import Cast, IntentSnapshot, ModelSnapshot
+from personas.models import AIModel, BreakerHold, Intent, IntentRule, Persona, PersonaFallback, PersonaMapping
+from personas.selection import Cast, Fallback, IntentSnapshot, ModelSnapshot
 from personas.types import PersonaSnapshot
 from templates_lib import caches as template_caches
 from templates_lib.models import TemplateCategory
@@ -52,7 +55,8 @@ def _load_cast() -> Cast:
     with borrowed():
         return Cast(
             personas={row.id: _persona(row) for row in Persona.objects.filter(is_active=True).order_by("slug")},
-            models={row.id: model_snapshot(row) for row in AIModel.objects.all()},
+            models={row.id: model_snapshot(row) for row in AIModel.objects.prefetch_related("holds")},
+            fallbacks=_fallbacks(),
             mappings=dict(PersonaMapping.objects.values_list("word", "role_type")),
             intents={row.key: _intent(row) for row in Intent.objects.filter(is_active=True)},
             topics=tuple(TemplateCategory.objects.values_list("name", flat=True)),
@@ -73,6 +77,13 @@ def _persona(row: Persona) -> PersonaSnapshot:
     )
 
 
+def _fallbacks() -> dict[UUID, tuple[Fallback, ...]]:
+    found: dict[UUID, list[Fallback]] = defaultdict(list)
+    for row in PersonaFallback.objects.order_by("order", "id"):
+        found[row.persona_id].append(Fallback(row.model_id, row.capability))
+    return {persona_id: tuple(rows) for persona_id, rows in found.items()}
+
+
 def model_snapshot(row: AIModel) -> ModelSnapshot:
     """Return a model's row as the chain uses it."""
     return ModelSnapshot(
@@ -85,6 +96,9 @@ def model_snapshot(row: AIModel) -> ModelSnapshot:
         endpoint=row.api_endpoint,
         api_key=row.api_key,
         config=row.config,
+        request_limit=row.requests_per_minute,
+        token_limit=row.tokens_per_minute,
+        holds={hold.capability: hold.state for hold in row.holds.all()},
     )
 
 
@@ -135,7 +149,7 @@ def rule_of(row: IntentRule) -> Rule:
     return Rule(**fields)
 
 
-_CAST_TABLES = (Persona, AIModel, PersonaMapping, Intent, TemplateCategory)
+_CAST_TABLES = (Persona, AIModel, BreakerHold, PersonaFallback, PersonaMapping, Intent, TemplateCategory)
 _RULE_TABLES = (IntentRule, Intent, TemplateCategory)
 
 

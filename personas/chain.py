@@ -1,7 +1,8 @@
-"""One chain of attempts at models: one deadline, one retry loop, every attempt recorded.
+"""One chain of attempts at models: one deadline, one retry loop, every attempt and every model passed over recorded.
 
-The persona's own model is asked at most :data:`MAX_ATTEMPTS` times; whoever calls ends the chain in the local
-model, which never fails. SDKs do not retry on their own.
+The models of a line-up are asked in order, :data:`MAX_ATTEMPTS` times in all. While another one follows, a model gets
+half of the time that is left and is asked once (again only to mend its answer); the last one gets all of it and a
+second chance. Whoever calls ends the chain in the local model, which never fails. SDKs do not retry on their own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,6 +18,8 @@ from uuid import UUID
 import pydantic
 
 from personas.providers import RETRYABLE, Answer, ChatMessage, ChatRequest, Provider, ProviderError, registry
+from personas.resilience.gates import Admission, gates
+from personas.resilience.hops import Hop, HopReason, PassedOver
 from personas.selection import ModelSnapshot
 from personas.types import AICallRecord, CallScope, TaskName
 from worktool_ai.lib import crypto, logs
@@ -27,11 +30,19 @@ __all__ = ["MAX_ATTEMPTS", "Chain", "Question", "RejectedAnswer", "build_provide
 
 logger = logs.get_logger(__name__)
 
-MAX_ATTEMPTS = 2
+#: Calls to vendors of one chain, and of them to one model.
+MAX_ATTEMPTS = 3
+ATTEMPTS_PER_MODEL = 2
 #: Seconds below which another attempt is not worth starting.
 LEAST_S = 0.5
-#: Seconds kept of the deadline for the local model.
-LOCAL_S = 0.2
+#: Seconds kept of the deadline for the local model, and for a Redis that does not answer.
+LOCAL_S = 0.5
+#: What a model gets of the time that is left while another one follows.
+SHARE = 0.5
+#: A limited model is waited for so long, where no other follows.
+LIMIT_WAIT_S = 1.0
+#: Seconds after a call's own end at which a killed caller's probe is given up.
+LEASE_SLACK_S = 2.0
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 3.0
 
@@ -51,11 +62,14 @@ class RejectedAnswer(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked in one chain. ``noted`` is kept with each call besides the messages."""
+    """What is asked in one chain, and which capability that takes. ``noted`` is kept with each call besides the
+    messages.
+    """
 
     task: TaskName
     persona_id: UUID | None
     request: ChatRequest
+    capability: str = ""
     noted: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -73,11 +87,19 @@ def build_provider(model: ModelSnapshot) -> Provider:
 
 
 class Chain:
-    """Attempts of one call, bounded by ``deadline_s`` from now."""
+    """Attempts of one call, bounded by ``deadline_s`` from now. ``passed``: models that could not be asked at all."""
 
-    def __init__(self, scope: CallScope, deadline_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        scope: CallScope,
+        deadline_s: float,
+        passed: Iterable[Hop] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.scope = scope
         self.attempts = 0
+        self._asked = 0
+        self._passed = list(passed)
         self._ends = time.monotonic() + deadline_s
         self._sleep = sleep
 
@@ -86,50 +108,108 @@ class Chain:
         return self._ends - time.monotonic() - LOCAL_S
 
     def ask(
-        self,
-        model: ModelSnapshot,
-        question: Question,
-        accept: Callable[[Answer], T],
-        attempts: int = MAX_ATTEMPTS,
+        self, models: Sequence[ModelSnapshot], question: Question, accept: Callable[[ModelSnapshot, Answer], T]
     ) -> T | None:
-        """Return what ``accept`` makes of the model's answer, None when the model is of no use this time.
+        """Return what ``accept`` makes of the first answer that it takes, None when no model is of use this time.
 
         ``accept`` raises :class:`RejectedAnswer` for an answer that must not be used.
         """
-        request = question.request
-        for left in reversed(range(attempts)):
-            if self.left_s < LEAST_S:
-                return None
+        for number, model in enumerate(models, start=1):
+            follows = any(not gates.looks_open(other, question.capability) for other in models[number:])
+            accepted = self._ask_one(model, question, accept, follows)
+            if accepted is not None:
+                return accepted
+        return None
+
+    def ask_once(
+        self, model: ModelSnapshot, question: Question, accept: Callable[[ModelSnapshot, Answer], T]
+    ) -> T | None:
+        """Ask whatever breaker and limits say, for a test; None when that failed."""
+        try:
+            return self._attempt(model, question, accept, gates.visit(model))
+        except ProviderError:
+            return None
+
+    def _ask_one(
+        self,
+        model: ModelSnapshot,
+        question: Question,
+        accept: Callable[[ModelSnapshot, Answer], T],
+        follows: bool,
+    ) -> T | None:
+        for left in reversed(range(ATTEMPTS_PER_MODEL)):
             try:
-                return self._attempt(model, dataclasses.replace(question, request=request), accept)
+                timeout = self._time_for(model, follows)
+                timed = dataclasses.replace(question.request, timeout=min(question.request.timeout, timeout))
+                question = dataclasses.replace(question, request=timed)
+                admission = self._admitted(model, question, follows)
+                return self._attempt(model, question, accept, admission)
+            except PassedOver as passed:
+                self._passed.append(passed.hop)
+                return None
             except ProviderError as error:
-                delay = self._delay_after(error)
+                delay = self._delay_after(error, follows)
                 if delay is None or not left:
                     return None
                 if isinstance(error, RejectedAnswer) and error.repaired:
-                    request = error.repaired
+                    question = dataclasses.replace(question, request=error.repaired)
                 self._sleep(delay)
         return None
 
-    def _attempt(self, model: ModelSnapshot, question: Question, accept: Callable[[Answer], T]) -> T:
-        request = dataclasses.replace(question.request, timeout=min(question.request.timeout, self.left_s))
-        started, answer = time.monotonic(), None
+    def _time_for(self, model: ModelSnapshot, follows: bool) -> float:
+        """Return the seconds for one attempt; raises :class:`PassedOver` where there is no point in one."""
+        reason: HopReason | None = "no_time" if self.left_s < LEAST_S else None
+        if self._asked >= MAX_ATTEMPTS:
+            reason = "attempts_used"
+        if reason:
+            raise PassedOver(Hop(model.name, reason))
+        return max(LEAST_S, self.left_s * SHARE) if follows else self.left_s
+
+    def _admitted(self, model: ModelSnapshot, question: Question, follows: bool) -> Admission:
         try:
-            answer = _chat(model, request)
-            accepted = accept(answer)
+            return self._admit(model, question)
+        except PassedOver as passed:
+            wait_s = passed.hop.wait_s
+            is_short = wait_s <= LIMIT_WAIT_S and wait_s + LEAST_S < self.left_s
+            if follows or passed.hop.reason not in ("limit", "paused") or not is_short:
+                raise
+        self._sleep(wait_s)
+        return self._admit(model, question)
+
+    def _admit(self, model: ModelSnapshot, question: Question) -> Admission:
+        request = question.request
+        lease_s = request.timeout + LEASE_SLACK_S
+        return gates.admit(model, question.capability, lease_s=lease_s, tokens=_most_tokens(request))
+
+    def _attempt(
+        self,
+        model: ModelSnapshot,
+        question: Question,
+        accept: Callable[[ModelSnapshot, Answer], T],
+        admission: Admission,
+    ) -> T:
+        started, answer = time.monotonic(), None
+        self._asked += 1
+        try:
+            answer = _chat(model, question.request)
+            accepted = accept(model, answer)
         except ProviderError as error:
             self._record(model, question, started, answer, error)
+            admission.report(answer, error)
             raise
         self._record(model, question, started, answer, None)
+        admission.report(answer, None)
         return accepted
 
-    def _delay_after(self, error: ProviderError) -> float | None:
-        """Seconds to wait before another attempt; None when there is no point in one."""
-        if isinstance(error, RejectedAnswer):
-            return 0.0 if error.repaired else None
-        if error.kind not in RETRYABLE:
+    def _delay_after(self, error: ProviderError, follows: bool) -> float | None:
+        """Seconds to wait before this model is asked again; None when there is no point in that."""
+        if self._asked >= MAX_ATTEMPTS:
             return None
-        backoff = FIRST_DELAY_S * 2 ** (self.attempts - 1)
+        if isinstance(error, RejectedAnswer):
+            return 0.0 if error.repaired and self.left_s > LEAST_S else None
+        if follows or error.kind not in RETRYABLE:
+            return None
+        backoff = FIRST_DELAY_S * 2 ** (self._asked - 1)
         delay = max(random.uniform(backoff / 2, backoff), error.retry_after or 0.0)
         return delay if delay <= LONGEST_DELAY_S and self.left_s - delay > LEAST_S else None
 
@@ -158,8 +238,11 @@ class Chain:
         )
 
     def note(self, *, started: float, **fields: Any) -> None:
-        """Record one finished attempt; ``started`` by the monotonic clock."""
+        """Record one finished attempt, with the models passed over before it; ``started`` by the monotonic clock."""
         self.attempts += 1
+        if self._passed:
+            fields["request"] = {**fields["request"], "passed_over": [hop.to_json() for hop in self._passed]}
+            self._passed = []
         scope = self.scope
         record = AICallRecord(
             id=uuid7(),
@@ -185,6 +268,11 @@ def _chat(model: ModelSnapshot, request: ChatRequest) -> Answer:
     except Exception as error:
         logger.exception("ai_provider_failed", provider=model.provider, model=model.name)
         raise ProviderError("bad_answer", f"{type(error).__name__}: {error}") from error
+
+
+def _most_tokens(request: ChatRequest) -> int:
+    """Return what a call may use: a character is hardly ever more than a token."""
+    return sum(len(message.content) for message in request.messages) + request.max_tokens
 
 
 def _as_dict(message: ChatMessage) -> dict[str, Any]:

@@ -53,6 +53,20 @@ class AIModel(models.Model):
     api_endpoint = models.URLField(_("endpoint"), max_length=500, blank=True)
     api_key = EncryptedTextField(_("API key"), blank=True, default="", db_column="api_key_encrypted")
     config = models.JSONField(_("configuration"), default=dict, blank=True)
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        help_text=_("Empty = no limit."),
+        validators=[MinValueValidator(1)],
+    )
+    tokens_per_minute = models.PositiveIntegerField(
+        _("tokens per minute"),
+        null=True,
+        blank=True,
+        help_text=_("Empty = no limit."),
+        validators=[MinValueValidator(1)],
+    )
     note = models.CharField(_("note"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -75,10 +89,43 @@ class AIModel(models.Model):
             raise ValidationError({"capabilities": problem})
 
 
+class BreakerHold(models.Model):
+    """A breaker that a person holds open or closed, until somebody gives it back to its own judgement."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open: never asked")
+        CLOSED = "closed", _("closed: always asked")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="holds", verbose_name=_("model"))
+    capability = models.CharField(
+        _("capability"), max_length=32, choices=Capability, blank=True, help_text=_("Empty = all.")
+    )
+    state = models.CharField(_("state"), max_length=8, choices=State)
+    why = models.CharField(_("why"), max_length=200, blank=True)
+    set_by = models.CharField(_("set by"), max_length=120)
+    set_at = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("held breaker")
+        verbose_name_plural = _("held breakers")
+        ordering = ["set_at"]
+        constraints = [models.UniqueConstraint(fields=["model", "capability"], name="personas_breakerhold_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.capability or '*'} {self.state}"
+
+
 class HealthStatus(models.TextChoices):
     HEALTHY = "healthy", _("healthy")
     DEGRADED = "degraded", _("degraded")
     DOWN = "down", _("down")
+
+
+class HealthSource(models.TextChoices):
+    TRAFFIC = "traffic", _("from traffic")
+    PROBE = "probe", _("by a probe")
+    TEST = "test", _("by a test")
 
 
 class AIModelHealthCheck(models.Model):
@@ -87,6 +134,7 @@ class AIModelHealthCheck(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="health_checks", verbose_name=_("model"))
     status = models.CharField(_("status"), max_length=20, choices=HealthStatus)
+    source = models.CharField(_("how"), max_length=8, choices=HealthSource, default=HealthSource.TEST)
     response_time = models.PositiveIntegerField(_("response time (ms)"), null=True, blank=True)
     error_message = models.TextField(_("error"), blank=True)
     checked_at = models.DateTimeField(_("checked at"), auto_now_add=True)
@@ -141,6 +189,29 @@ class Persona(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PersonaFallback(models.Model):
+    """A model that is asked when those before it were passed over or failed; after the last the local model answers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="fallbacks", verbose_name=_("persona"))
+    model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="+", verbose_name=_("model"))
+    capability = models.CharField(
+        _("capability"), max_length=32, choices=Capability, blank=True, help_text=_("Empty = all.")
+    )
+    order = models.PositiveSmallIntegerField(_("order"), default=1)
+
+    class Meta:
+        verbose_name = _("fallback model")
+        verbose_name_plural = _("fallback models")
+        ordering = ["persona", "order", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["persona", "capability", "model"], name="personas_personafallback_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.persona} → {self.model}"
 
 
 class PersonaMapping(models.Model):
@@ -255,6 +326,14 @@ class AICall(models.Model):
             models.Index(fields=["-created_at"], name="personas_aicall_recent"),
             # all calls of a run, for the AI panel and for "never asked again"
             models.Index(fields=["run_id"], name="personas_aicall_run"),
+            # a model's last test, and what today's probes have cost
+            models.Index(
+                fields=["model", "-created_at"], name="personas_aicall_health", condition=models.Q(task="health")
+            ),
+            # a model's last errors
+            models.Index(
+                fields=["model", "-created_at"], name="personas_aicall_failed", condition=models.Q(succeeded=False)
+            ),
         ]
 
     def __str__(self) -> str:

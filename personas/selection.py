@@ -1,4 +1,4 @@
-"""Who answers: the persona of a line, and whether that persona's model can do what is asked (seed §2.2).
+"""Who answers: the persona of a line, and which models can do what is asked, in which order (seed §2.2).
 
 Pure: everything is read from one :class:`Cast`, a snapshot of the tables.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from personas.providers import registry
+from personas.resilience.hops import Hop, HopReason
 from personas.types import CallKind, PersonaSnapshot
 from worktool_ai.lib.crypto import Secret
 
@@ -18,9 +19,10 @@ __all__ = [
     "ASSISTANT",
     "BUILT_IN",
     "Cast",
+    "Fallback",
     "IntentSnapshot",
+    "LineUp",
     "ModelSnapshot",
-    "Unusable",
     "required_capability",
     "select_persona",
     "why_unusable",
@@ -38,9 +40,6 @@ BUILT_IN = PersonaSnapshot(
     temperature=0.7,
     max_tokens=1000,
 )
-
-#: Why a persona's own model is not asked; the local one answers instead.
-Unusable = Literal["no_model", "inactive", "unknown_provider", "not_capable", "no_key", "no_endpoint"]
 
 _CAPABILITY: dict[CallKind, str] = {
     "intent": "intent_recognition",
@@ -69,6 +68,35 @@ class ModelSnapshot:
     endpoint: str
     api_key: Secret = field(repr=False)
     config: Mapping[str, Any] = field(repr=False)
+    #: Per minute, None for none.
+    request_limit: int | None = None
+    token_limit: int | None = None
+    #: capability ("" for all) -> how a person holds the breaker
+    holds: Mapping[str, str] = field(default_factory=dict)
+
+    def held(self, capability: str) -> str:
+        """Return ``open`` or ``closed`` where a person holds the breaker so, else nothing."""
+        return self.holds.get(capability) or self.holds.get("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A model to ask next; ``capability`` is empty for all."""
+
+    model_id: UUID
+    capability: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """The vendors' models to ask for one thing, in order, and those that cannot be asked, with the reason.
+
+    After the last of them the local model answers.
+    """
+
+    capability: str
+    models: tuple[ModelSnapshot, ...] = ()
+    passed: tuple[Hop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +115,8 @@ class Cast:
     models: Mapping[UUID, ModelSnapshot] = field(default_factory=dict)
     #: robot group or type -> persona type
     mappings: Mapping[str, str] = field(default_factory=dict)
+    #: persona -> what is asked after its own model, in order
+    fallbacks: Mapping[UUID, tuple[Fallback, ...]] = field(default_factory=dict)
     intents: Mapping[str, IntentSnapshot] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
 
@@ -105,6 +135,32 @@ class Cast:
     def model_of(self, persona: PersonaSnapshot) -> ModelSnapshot | None:
         return self.models.get(persona.model_id) if persona.model_id else None
 
+    def line_up(self, persona: PersonaSnapshot, kind: CallKind) -> LineUp:
+        """Return whom to ask for this in the persona's voice: its own model first, then its fallbacks.
+
+        A local model among them ends the line.
+        """
+        capability = required_capability(kind, persona.role_type)
+        chosen, passed = [], []
+        for model in self._chain_of(persona, capability):
+            reason = why_unusable(model, capability)
+            if reason is None and not registry.get(model.provider).is_remote:
+                break
+            if reason:
+                passed.append(Hop(model.name, reason))
+            else:
+                chosen.append(model)
+        return LineUp(capability, tuple(chosen), tuple(passed))
+
+    def _chain_of(self, persona: PersonaSnapshot, capability: str) -> list[ModelSnapshot]:
+        named = [
+            fallback.model_id
+            for fallback in self.fallbacks.get(persona.id, ())
+            if fallback.capability in ("", capability)
+        ]
+        ids = dict.fromkeys([persona.model_id, *named])
+        return [self.models[pk] for pk in ids if pk is not None and pk in self.models]
+
 
 def select_persona(cast: Cast, robot_persona_id: UUID | str | None, group: str, robot_type: str) -> PersonaSnapshot:
     """Pick the robot's own persona, else the one mapped to its group, then to its type, else the assistant.
@@ -120,7 +176,7 @@ def required_capability(kind: CallKind, role_type: str) -> str:
     return _CAPABILITY.get(kind) or _REPLY_CAPABILITY.get(role_type, "chat")
 
 
-def why_unusable(model: ModelSnapshot | None, capability: str | None = None) -> Unusable | None:
+def why_unusable(model: ModelSnapshot | None, capability: str | None = None) -> HopReason | None:
     """Tell why this model cannot be asked, None when it can. Without a capability only the model is judged."""
     if model is None:
         return "no_model"

@@ -1,7 +1,7 @@
 """The AI layer's one door: intents, replies, reports, health.
 
-Plain synchronous calls; a thousand of them wait in a thousand greenlets. A persona's model is asked where it is
-active and capable, the local model answers otherwise and at the end of every chain: a caller always gets a
+Plain synchronous calls; a thousand of them wait in a thousand greenlets. A persona's models are asked in order where
+they are active and capable, the local model answers otherwise and at the end of every chain: a caller always gets a
 result. Nothing is written here: the attempts stand in ``scope.calls``, and the caller stores them in the
 transaction of its own rows (:func:`personas.hotpath.insert_ai_calls`).
 """
@@ -16,8 +16,8 @@ from typing import Any
 from personas import caches, local_model, prompts
 from personas.chain import Chain, Question, RejectedAnswer
 from personas.checks import answer_problem
-from personas.providers import Answer, ChatMessage, ChatRequest, Image, registry
-from personas.selection import Cast, ModelSnapshot, required_capability, why_unusable
+from personas.providers import Answer, ChatMessage, ChatRequest, Image
+from personas.selection import Cast, LineUp, ModelSnapshot
 from personas.types import (
     UNCLEAR,
     AIContext,
@@ -31,7 +31,6 @@ from personas.types import (
     PictureOptions,
     PictureResult,
     ReportOptions,
-    TaskName,
 )
 
 __all__ = ["AIService"]
@@ -52,9 +51,9 @@ class AIService:
         """Tell what a line wants; below ``context.threshold`` the honest answer is ``unclear``."""
         cast = caches.cast()
         persona = cast.persona(context.persona_id, context.persona_type)
-        chain = Chain(self.scope, context.deadline_s)
-        model = _usable_model(cast, persona, "intent")
-        found = self._ask_for_intent(chain, model, persona, message, context, cast) if model else None
+        line_up = cast.line_up(persona, "intent")
+        chain = Chain(self.scope, context.deadline_s, line_up.passed)
+        found = self._ask_for_intent(chain, line_up, persona, message, context, cast) if line_up.models else None
         if found is None:
             found = local_model.recognise(chain, persona, message)
         if found.confidence < context.threshold and found.intent != UNCLEAR:
@@ -66,7 +65,7 @@ class AIService:
     def _ask_for_intent(
         self,
         chain: Chain,
-        model: ModelSnapshot,
+        line_up: LineUp,
         persona: PersonaSnapshot,
         message: str,
         context: AIContext,
@@ -81,7 +80,7 @@ class AIService:
             schema=prompts.intent_schema(cast),
         )
 
-        def accept(answer: Answer) -> IntentRecognitionResult:
+        def accept(model: ModelSnapshot, answer: Answer) -> IntentRecognitionResult:
             try:
                 parsed = prompts.parse_intent(answer.text, cast)
             except prompts.BadIntentAnswer as problem:
@@ -96,7 +95,8 @@ class AIService:
                 model=answer.model,
             )
 
-        return chain.ask(model, Question("intent", persona.id, request, {"text": message}), accept)
+        question = Question("intent", persona.id, request, line_up.capability, {"text": message})
+        return chain.ask(line_up.models, question, accept)
 
     def generate_reply(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> GenerateReplyResult:
         """Answer the last of ``messages`` (oldest first; ``user`` is the customer). The text is checked."""
@@ -105,15 +105,15 @@ class AIService:
         cast = caches.cast()
         persona = cast.persona(options.persona_id, options.persona_type)
         options = _calm(options, cast)
-        chain = Chain(self.scope, options.deadline_s)
-        model = _usable_model(cast, persona, "reply")
-        reply = self._ask_for_reply(chain, model, persona, messages, options) if model else None
+        line_up = cast.line_up(persona, "reply")
+        chain = Chain(self.scope, options.deadline_s, line_up.passed)
+        reply = self._ask_for_reply(chain, line_up, persona, messages, options) if line_up.models else None
         return reply or local_model.reply(chain, persona, messages[-1].content, options)
 
     def _ask_for_reply(
         self,
         chain: Chain,
-        model: ModelSnapshot,
+        line_up: LineUp,
         persona: PersonaSnapshot,
         messages: Sequence[ChatMessage],
         options: GenerateOptions,
@@ -128,7 +128,7 @@ class AIService:
         )
         request = ChatRequest(prompt, persona.temperature, persona.max_tokens, timeout=options.deadline_s)
 
-        def accept(answer: Answer) -> GenerateReplyResult:
+        def accept(model: ModelSnapshot, answer: Answer) -> GenerateReplyResult:
             text = answer.text.strip()
             if problem := answer_problem(text, system_prompt=persona.system_prompt):
                 raise RejectedAnswer(problem)
@@ -146,42 +146,47 @@ class AIService:
             )
 
         noted = {"kind": options.kind, "intent": options.intent, "topic": options.topic}
-        return chain.ask(model, Question("reply", persona.id, request, noted), accept)
+        return chain.ask(line_up.models, Question("reply", persona.id, request, line_up.capability, noted), accept)
 
     def generate_report(self, data: Any, options: ReportOptions) -> GenerateReportResult:
         """Put figures into words; without a model that can, they are listed as they are."""
         cast = caches.cast()
         persona = cast.persona(options.persona_id)
-        chain = Chain(self.scope, options.deadline_s)
-        model = _usable_model(cast, persona, "report")
-        if model:
+        line_up = cast.line_up(persona, "report")
+        chain = Chain(self.scope, options.deadline_s, line_up.passed)
+        if line_up.models:
             request = ChatRequest(
                 messages=prompts.report_messages(options.title, options.instructions, data),
                 temperature=persona.temperature,
                 max_tokens=options.max_tokens,
                 timeout=options.deadline_s,
             )
-            question = Question("report", persona.id, request, {"title": options.title})
-            if answer := chain.ask(model, question, _not_empty):
-                return GenerateReportResult(answer.text.strip(), model.provider, answer.model, chain.attempts)
+            question = Question("report", persona.id, request, line_up.capability, {"title": options.title})
+
+            def accept(model: ModelSnapshot, answer: Answer) -> GenerateReportResult:
+                return GenerateReportResult(_text(answer), model.provider, answer.model, chain.attempts + 1)
+
+            if report := chain.ask(line_up.models, question, accept):
+                return report
         return local_model.report(chain, persona, data, options)
 
     def describe_picture(self, image: Image, options: PictureOptions) -> PictureResult | None:
         """Tell what is to be seen on a picture; None when no model could look: ask the customer for text then."""
         cast = caches.cast()
         persona = cast.persona(options.persona_id, options.persona_type)
-        model = _usable_model(cast, persona, "picture")
-        if model is None:
-            return None
+        line_up = cast.line_up(persona, "picture")
         request = ChatRequest(
             messages=prompts.picture_messages(image, options.question),
             temperature=INTENT_TEMPERATURE,
             max_tokens=options.max_tokens,
             timeout=options.deadline_s,
         )
-        chain = Chain(self.scope, options.deadline_s)
-        answer = chain.ask(model, Question("picture", persona.id, request), _not_empty)
-        return PictureResult(answer.text.strip(), model.provider, answer.model) if answer else None
+
+        def accept(model: ModelSnapshot, answer: Answer) -> PictureResult:
+            return PictureResult(_text(answer), model.provider, answer.model)
+
+        chain = Chain(self.scope, options.deadline_s, line_up.passed)
+        return chain.ask(line_up.models, Question("picture", persona.id, request, line_up.capability), accept)
 
     def health_check(self, model: ModelSnapshot) -> HealthResult:
         """Ask one real question once, whether the model is active or not; never raises."""
@@ -193,23 +198,15 @@ class AIService:
             timeout=HEALTH_DEADLINE_S,
         )
         started = time.monotonic()
-        answer = chain.ask(model, Question("health", None, request), _not_empty, attempts=1)
+        said = chain.ask_once(model, Question("health", None, request), lambda _model, answer: _text(answer))
         call = self.scope.calls[-1]
         return HealthResult(
-            ok=answer is not None,
-            answer=answer.text if answer else "",
+            ok=said is not None,
+            answer=said or "",
             duration_ms=round((time.monotonic() - started) * 1000),
             error_kind=call.error_kind,
             error=call.error,
         )
-
-
-def _usable_model(cast: Cast, persona: PersonaSnapshot, task: TaskName) -> ModelSnapshot | None:
-    """Return the persona's model where a vendor is to be asked; None means the local one."""
-    model = cast.model_of(persona)
-    if model is None or why_unusable(model, required_capability(task, persona.role_type)):
-        return None
-    return model if registry.get(model.provider).is_remote else None
 
 
 def _calm(options: GenerateOptions, cast: Cast) -> GenerateOptions:
@@ -218,7 +215,8 @@ def _calm(options: GenerateOptions, cast: Cast) -> GenerateOptions:
     return replace(options, kind="hand_over") if known and known.needs_human else options
 
 
-def _not_empty(answer: Answer) -> Answer:
-    if not answer.text.strip():
+def _text(answer: Answer) -> str:
+    text = answer.text.strip()
+    if not text:
         raise RejectedAnswer("the answer is empty")
-    return answer
+    return text

@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from personas import caches
 from personas.models import Persona, PersonaMapping
-from personas.selection import Unusable, required_capability, why_unusable
+from personas.resilience.hops import HopReason
+from personas.selection import required_capability, why_unusable
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, display
 from worktool_ai.lib.admin_fields import ArrayInputsMixin
 
-REASONS: dict[Unusable, Any] = {
+REASONS: dict[HopReason, Any] = {
     "no_model": _("no model is chosen"),
     "inactive": _("the model is switched off"),
     "unknown_provider": _("the model's provider is not installed"),

@@ -16,6 +16,9 @@ from personas import caches, seeds
 from personas import chain as chain_module
 from personas.models import AIModel, Persona
 from personas.providers import ChatMessage
+from personas.resilience.gates import gates
+from personas.resilience.rules import BreakerRules
+from personas.resilience.shared import redis_gates
 from personas.service import AIService
 from personas.types import CallScope, GenerateOptions, GenerateReplyResult
 from templates_lib import seeds as template_seeds
@@ -105,6 +108,8 @@ def quick(monkeypatch):
     template_seeds.seed()
     seeds.seed()
     monkeypatch.setattr(chain_module, "FIRST_DELAY_S", 0.005)
+    # each cell begins anew: what a breaker makes of many failures is shown elsewhere
+    monkeypatch.setattr(BreakerRules, "from_settings", lambda: BreakerRules(min_calls=1_000_000))
     caches.cast(), caches.recogniser()
 
 
@@ -131,7 +136,15 @@ def served_by(vendor: Vendor, url: str, seconds: float) -> None:
     caches.clear()
 
 
+def unpaused() -> None:
+    """Forget that the vendor asked to be left alone."""
+    for model in AIModel.objects.filter(name="矩阵"):
+        redis_gates().forget_limits(model.pk)
+    gates.forget()
+
+
 def reply() -> tuple[AIService, GenerateReplyResult]:
+    unpaused()
     ai = AIService(CallScope())
     options = GenerateOptions(
         persona_type="service",
