@@ -8,6 +8,7 @@ from functools import partial
 
 from django.http import HttpRequest
 
+from robots.bind_notes import being_bound
 from robots.client import EVERYTHING, WorkToolError, platform
 from robots.connecting.addresses import BOUND, MESSAGE, Verdict, judge
 from robots.limiter import LimiterError
@@ -57,9 +58,13 @@ def hear_everything(robot: Robot, actor: Actor, request: HttpRequest | None = No
 
 def bind_one(kind: int, robot: Robot, actor: Actor, request: HttpRequest | None = None) -> list[Step]:
     """Bind the callback of one type (0, 1, 5, 6)."""
+    return _change(robot, [(BOUND[kind], partial(_bind, robot, kind))], actor, request)
+
+
+def _bind(robot: Robot, kind: int) -> None:
     event = BOUND[kind]
-    call = partial(platform().bind, robot, kind, callback_url(robot, event))
-    return _change(robot, [(event, call)], actor, request)
+    with being_bound(robot.pk, event):
+        platform().bind(robot, kind, callback_url(robot, event))
 
 
 def _calls(robot: Robot) -> Iterator[tuple[str, Call]]:
@@ -67,7 +72,7 @@ def _calls(robot: Robot) -> Iterator[tuple[str, Call]]:
     update = platform().update_robot_info
     yield "message", partial(update, robot, callback_url=url, open_callback=1, reply_all=EVERYTHING)
     for kind, event in BOUND.items():
-        yield event, partial(platform().bind, robot, kind, callback_url(robot, event))
+        yield event, partial(_bind, robot, kind)
 
 
 def _change(robot: Robot, calls: Iterable[tuple[str, Call]], actor: Actor, request: HttpRequest | None) -> list[Step]:

@@ -15,6 +15,7 @@ from robots.door.background import end
 from robots.door.batching import StoreAway
 from robots.door.http import ClientGone, Receive, Scope, Send, TooLarge, answer, header, read_body, refuse_large
 from robots.door.keys import KeyCache, KeysUnknown, RobotKeys
+from robots.door.probes import Probes
 from robots.door.raw_bodies import RawBodies
 from robots.door.stores import CallbackStore
 from robots.door.throttle import Throttle
@@ -87,6 +88,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
         self._keys = KeyCache()
         self._store = CallbackStore()
+        self._probes = Probes()
         self._bodies = RawBodies()
         self._throttle = Throttle()
         self._alive = AliveMark()
@@ -105,6 +107,7 @@ class Door:
         await self._alive.stop()
         await self._keys.stop()
         await self._store.stop()
+        await self._probes.stop()
         await self._bodies.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,7 +150,7 @@ class Door:
     async def _take(self, request: _Request, robot: RobotKeys) -> None:
         payload = decode(request.body, request.content_type)
         kind = request.route.kind
-        if is_probe(kind, payload):
+        if is_probe(kind, payload) and await self._probes.is_one(kind, robot.uuid):
             return request.end(200, "probe")
         if is_configuration_test(kind, payload):
             return request.end(200, "configuration_test")

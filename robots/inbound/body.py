@@ -54,9 +54,9 @@ def decode(body: bytes, content_type: str) -> Payload:
 
 
 def is_probe(kind: str, payload: Mapping[str, Any]) -> bool:
-    """Tell whether this is the call that tries an address out: it carries nothing of its kind."""
+    """Tell whether this may be the call that tries an address out: it carries nothing of its kind."""
     telling = _TELLING.get(CallbackKind(kind))
-    if telling is None:  # the bodies of online and offline are undocumented: any content will do
+    if telling is None:  # the bodies of online and offline are undocumented: any content tells, none may be theirs
         return not payload
     return not any(payload.get(name) not in (None, "") for name in telling)
 

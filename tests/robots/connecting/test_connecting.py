@@ -6,10 +6,12 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+import redis
 from django.db import DatabaseError
 from pytest_django.fixtures import Settings
 
 from robots import caches, services
+from robots.bind_notes import note_key
 from robots.caches import robots_by_id
 from robots.client import platform
 from robots.connecting import connect_demo_robots, connect_robot, demo, is_connected
@@ -20,6 +22,7 @@ from robots.simulator.testing import SimulatorClient
 from worktool_ai.accounts.models import AuditEntry
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.crypto import fingerprint
+from worktool_ai.lib.loopback import LoopbackApp, Request, Response, json_response, running
 
 
 @pytest.fixture
@@ -42,6 +45,22 @@ def test_connecting_binds_all_five(robot: Robot, simulator: SimulatorClient, doo
     key = robot.callback_key.reveal()
     assert f"/api/worktool/callback/{key}/message" in door
     assert AuditEntry.objects.get(action="robot.connect").after["problems"] == {}
+
+
+def test_while_an_address_is_bound_the_door_knows_of_it(
+    robot: Robot, simulator: SimulatorClient, durable_redis: redis.Redis, settings: Settings
+) -> None:
+    noted: dict[str, bool] = {}
+
+    async def accept(request: Request) -> Response:
+        for event in ("online", "offline"):
+            if request.path.endswith(f"/{event}"):
+                noted[event] = bool(durable_redis.exists(note_key(robot.pk, event)))
+        return json_response(200, {"code": 0, "message": "success"})
+
+    with running(LoopbackApp(accept)) as settings.PUBLIC_URL:
+        connect_robot(robot, "test")
+    assert noted == {"online": True, "offline": True}
 
 
 def test_every_problem_is_named(robot: Robot, simulator: SimulatorClient, settings: Settings) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
+from robots import bind_notes
+from robots.bind_notes import being_bound
 from robots.door import PREFIX, raw_bodies
 from robots.models import InboxEntry, Robot
 from robots.stream import partition_of
@@ -55,15 +57,35 @@ async def test_every_documented_body_is_taken(door: DoorClient, stream: Stream):
     assert len(stream) == len(lines)
 
 
-async def test_test_post_and_bind_probe_start_nothing(door: DoorClient, stream: Stream):
+async def test_test_post_and_bind_probe_start_nothing(door: DoorClient, robot: Robot, stream: Stream):
     asked = [
         ("message", MESSAGES["configuration_test"]["body"]),
         *((kind, body) for kind in KINDS for body in (b"", {})),
     ]
-    for kind, body in asked:
-        answer = await door.post(kind, body)
-        assert (answer.status, answer.json()) == (200, SUCCESS)
+    with being_bound(robot.pk, "online"), being_bound(robot.pk, "offline"):
+        for kind, body in asked:
+            answer = await door.post(kind, body)
+            assert (answer.status, answer.json()) == (200, SUCCESS)
     assert len(stream) == 0
+
+
+async def test_without_a_bind_of_ours_an_empty_body_says_that_the_phone_has_gone(
+    door: DoorClient, robot: Robot, stream: Stream
+):
+    with being_bound(robot.pk, "online"):
+        assert (await door.post("offline", b"")).json() == SUCCESS
+        assert (await door.post("online", {})).json() == SUCCESS
+    assert [callback.kind for callback in stream.callbacks()] == ["offline"]
+
+
+async def test_a_bind_that_has_ended_is_forgotten(
+    door: DoorClient, robot: Robot, stream: Stream, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bind_notes, "GRACE_S", 0)
+    with being_bound(robot.pk, "online"):
+        pass
+    await door.post("online", b"")
+    assert [callback.kind for callback in stream.callbacks()] == ["online"]
 
 
 async def test_unknown_robot_and_wrong_key_look_the_same(door: DoorClient, stream: Stream):

@@ -38,6 +38,13 @@ async def test_redis_refused_the_inbox_takes_over_in_order(robot: Robot, no_redi
     assert [f"第{number}句" in bytes(entry.body).decode() for number, entry in enumerate(entries)] == [True] * 5
 
 
+async def test_redis_refused_an_empty_body_is_no_probe(robot: Robot, no_redis: None):
+    async with open_door() as door:
+        assert (await door.post("offline", b"")).status == 200
+        entry = await in_thread(InboxEntry.objects.get)
+    assert entry.kind == "offline"
+
+
 async def test_redis_hangs_the_inbox_takes_over_within_the_deadline(
     door: DoorClient, durable_redis: redis.Redis, stream: Stream
 ):
