@@ -9,7 +9,10 @@ class AlertsConfig(AppConfig):
     verbose_name = _("Alerts")
 
     def ready(self) -> None:
-        from alerts import channels, conditions
+        from alerts import budgets, channels, conditions
+        from personas.budgets import notices
 
         channels.registry.discover()
         conditions.registry.discover()
+        notices.budget_reached.bind(budgets.raise_for)
+        notices.budget_eased.bind(budgets.resolve)

@@ -99,6 +99,7 @@ def model_snapshot(row: AIModel) -> ModelSnapshot:
         request_limit=row.requests_per_minute,
         token_limit=row.tokens_per_minute,
         holds={hold.capability: hold.state for hold in row.holds.all()},
+        price=row.price,
     )
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pydantic
 
+from personas.budgets.keeper import Hold, OverBudget, Settled, keeper
 from personas.providers import RETRYABLE, Answer, ChatMessage, ChatRequest, Provider, ProviderError, registry
 from personas.resilience.gates import Admission, gates
 from personas.resilience.hops import Hop, HopReason, PassedOver
@@ -188,18 +189,30 @@ class Chain:
         accept: Callable[[ModelSnapshot, Answer], T],
         admission: Admission,
     ) -> T:
+        hold = self._reserve(model, question, admission)
         started, answer = time.monotonic(), None
         self._asked += 1
         try:
             answer = _chat(model, question.request)
             accepted = accept(model, answer)
         except ProviderError as error:
-            self._record(model, question, started, answer, error)
+            self._record(model, question, started, answer, error, keeper().settle(hold, answer, error))
             admission.report(answer, error)
             raise
-        self._record(model, question, started, answer, None)
+        self._record(model, question, started, answer, None, keeper().settle(hold, answer, None))
         admission.report(answer, None)
         return accepted
+
+    def _reserve(self, model: ModelSnapshot, question: Question, admission: Admission) -> Hold:
+        """Set the call's cost aside. A test of a model's health is counted, but a budget does not stop it: it would
+        make a model look dead that is not.
+        """
+        enforced = question.task != "health"
+        try:
+            return keeper().reserve(model, question.request, self.scope, question.persona_id, enforced=enforced)
+        except OverBudget as over:
+            admission.withdraw()
+            raise PassedOver(Hop(model.name, "budget", over.budget.counter)) from None
 
     def _delay_after(self, error: ProviderError, follows: bool) -> float | None:
         """Seconds to wait before this model is asked again; None when there is no point in that."""
@@ -220,6 +233,7 @@ class Chain:
         started: float,
         answer: Answer | None,
         error: ProviderError | None,
+        settled: Settled,
     ) -> None:
         self.note(
             task=question.task,
@@ -235,6 +249,8 @@ class Chain:
             response={"text": answer.text} if answer else {},
             prompt_tokens=answer.prompt_tokens if answer else None,
             completion_tokens=answer.completion_tokens if answer else None,
+            cost=settled.cost,
+            estimate=settled.estimate,
         )
 
     def note(self, *, started: float, **fields: Any) -> None:
@@ -250,6 +266,7 @@ class Chain:
             duration_ms=round((time.monotonic() - started) * 1000),
             created_at=now(),
             robot_id=scope.robot_id,
+            room_id=scope.room_id,
             conversation_id=scope.conversation_id,
             message_id=scope.message_id,
             run_id=scope.run_id,

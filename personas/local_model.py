@@ -1,7 +1,7 @@
 """The local model as the AI layer uses it: no key, no network, and it never fails.
 
 Rules and templates come from the caches; recognising and choosing are pure (``personas.local``). Its calls are
-recorded like a vendor's, with unknown tokens and cost.
+recorded like a vendor's; they have no tokens and cost nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from personas import caches
+from personas.budgets.prices import FREE
 from personas.chain import Chain
 from personas.checks import answer_problem
 from personas.local.reply import FALLBACK_CATEGORY, choose_template
@@ -189,6 +190,7 @@ def _note(
         model_id=None,
         model_name="",
         persona_id=persona.id,
+        cost=FREE,
         succeeded=error is None,
         error_kind="bad_answer" if error else "",
         error=f"{type(error).__name__}: {error}" if error else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -10,10 +11,32 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from personas.budgets.models import Budget, BudgetNotice, BudgetScope
+from personas.budgets.prices import Price
 from personas.providers import registry
 from templates_lib.models import TemplateCategory
 from worktool_ai.lib.crypto import EncryptedTextField
 from worktool_ai.lib.ids import uuid7
+
+__all__ = [
+    "AICall",
+    "AIModel",
+    "AIModelHealthCheck",
+    "AITask",
+    "Budget",
+    "BudgetNotice",
+    "BudgetScope",
+    "Capability",
+    "HealthStatus",
+    "Intent",
+    "IntentRule",
+    "Persona",
+    "PersonaMapping",
+    "PersonaType",
+]
+
+#: Per million tokens; no vendor asks for as much as this.
+_HIGHEST_PRICE = Decimal(100_000)
 
 
 class Capability(models.TextChoices):
@@ -36,6 +59,18 @@ class PersonaType(models.TextChoices):
     PRODUCT_INFO = "product_info", _("Product information")
     CUSTOMER_RELATION = "customer_relation", _("Customer relations")
     ASSISTANT = "assistant", _("Assistant")
+
+
+def _price_field(name: Any) -> models.DecimalField[Any, Any]:
+    return models.DecimalField(
+        name,
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(_HIGHEST_PRICE)],
+        help_text=_("In the currency of this installation. Empty = unknown."),
+    )
 
 
 class AIModel(models.Model):
@@ -67,6 +102,8 @@ class AIModel(models.Model):
         help_text=_("Empty = no limit."),
         validators=[MinValueValidator(1)],
     )
+    input_price = _price_field(_("price of a million tokens read"))
+    output_price = _price_field(_("price of a million tokens written"))
     note = models.CharField(_("note"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -79,8 +116,18 @@ class AIModel(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def price(self) -> Price | None:
+        """None while it is not known."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        return Price(self.input_price, self.output_price)
+
     def clean(self) -> None:
-        """Refuse what no model of the provider can do."""
+        """Refuse half a price, and what no model of the provider can do."""
+        if (self.input_price is None) != (self.output_price is None):
+            missing = "input_price" if self.input_price is None else "output_price"
+            raise ValidationError({missing: _("Enter both prices, or none: half a price says nothing.")})
         if self.provider not in registry:
             return
         beyond = set(self.capabilities) - registry.get(self.provider).offers
@@ -302,6 +349,7 @@ class AICall(models.Model):
         Persona, null=True, on_delete=models.SET_NULL, related_name="calls", verbose_name=_("persona")
     )
     robot_id = models.UUIDField(null=True)
+    room_id = models.UUIDField(null=True)
     conversation_id = models.UUIDField(null=True)
     message_id = models.UUIDField(_("message"), null=True)
     run_id = models.UUIDField(_("run"), null=True)
@@ -315,6 +363,13 @@ class AICall(models.Model):
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)
     completion_tokens = models.PositiveIntegerField(_("completion tokens"), null=True)
     cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=6, null=True, help_text=_("Empty = unknown."))
+    estimate = models.DecimalField(
+        _("estimated cost"),
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        help_text=_("What counts in budgets while the cost is unknown: what was set aside for the call."),
+    )
     duration_ms = models.PositiveIntegerField(_("duration (ms)"))
     created_at = models.DateTimeField(_("at"))
 
@@ -333,6 +388,13 @@ class AICall(models.Model):
             # a model's last errors
             models.Index(
                 fields=["model", "-created_at"], name="personas_aicall_failed", condition=models.Q(succeeded=False)
+            ),
+            # spending of a day or month, by whatever it is asked, from the index alone
+            models.Index(
+                fields=["created_at"],
+                include=["cost", "estimate", "model", "persona", "robot_id", "room_id", "error_kind"],
+                condition=~models.Q(provider="local"),
+                name="personas_aicall_spend",
             ),
         ]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from personas.budgets.prices import Price
 from personas.providers import registry
 from personas.resilience.hops import Hop, HopReason
 from personas.types import CallKind, PersonaSnapshot
@@ -73,6 +74,8 @@ class ModelSnapshot:
     token_limit: int | None = None
     #: capability ("" for all) -> how a person holds the breaker
     holds: Mapping[str, str] = field(default_factory=dict)
+    #: None while nobody has entered it: what a call costs is unknown then.
+    price: Price | None = None
 
     def held(self, capability: str) -> str:
         """Return ``open`` or ``closed`` where a person holds the breaker so, else nothing."""

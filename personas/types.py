@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -232,8 +233,11 @@ class AICallRecord(_Json):
     response: Mapping[str, Any] = field(default_factory=dict)
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    cost: float | None = None
+    cost: Decimal | None = None
+    #: What counts in budgets while the cost is unknown.
+    estimate: Decimal | None = None
     robot_id: str | None = None
+    room_id: str | None = None
     conversation_id: str | None = None
     message_id: str | None = None
     run_id: str | None = None
@@ -247,6 +251,7 @@ class CallScope:
     """
 
     robot_id: str | None = None
+    room_id: str | None = None
     conversation_id: str | None = None
     message_id: str | None = None
     run_id: str | None = None

@@ -7,3 +7,8 @@ from django.utils.translation import gettext_lazy as _
 class RobotsConfig(AppConfig):
     name = "robots"
     verbose_name = _("Robots")
+
+    def ready(self) -> None:
+        from robots.budget_targets import register_targets
+
+        register_targets()

@@ -44,6 +44,7 @@ app.conf.beat_schedule = {
     "recover": {"task": "robots.recover", "schedule": 2.0, "options": {"expires": 2.0}},
     "connect-pending": {"task": "robots.connect_pending", "schedule": 5.0, "options": {"expires": 5.0}},
     "deliveries-poll": {"task": "alerts.deliver_due", "schedule": 1.0, "options": {"expires": 1.0}},
+    "budgets": {"task": "personas.watch_budgets", "schedule": 60.0, "options": {"expires": 60.0}},
     "backlog": {"task": "monitoring.watch_backlog", "schedule": 5.0, "options": {"expires": 5.0}},
     "retention": {"task": "retention.sweep", "schedule": 300.0, "options": {"expires": 300.0}},
     # in UTC: ten past four at night in China

@@ -232,7 +232,7 @@ RUN_MAX_RECOVERIES = env.int("RUN_MAX_RECOVERIES", 5)
 #: Folders with a deployment's own flow nodes, each file one plugin (see CONTRIBUTING.md).
 EXTRA_NODE_FOLDERS = [Path(folder) for folder in env.list("EXTRA_NODE_FOLDERS", default=[])]
 
-# -- models: when one that fails is left alone, and how its health is watched (docs/resilience.md) -----------------------
+# -- models: when one that fails is left alone, and how its health is watched (docs/resilience.md) ---------------------
 #: A breaker opens when of at least so many calls within the window this share has failed.
 MODEL_BREAKER_WINDOW_S = env.float("MODEL_BREAKER_WINDOW_S", 60.0)
 MODEL_BREAKER_MIN_CALLS = env.int("MODEL_BREAKER_MIN_CALLS", 10)
@@ -245,6 +245,10 @@ MODEL_SLOW_MS = env.int("MODEL_SLOW_MS", 10_000)
 #: An active model without a call for so long is asked one tiny question, at most so often a day (0: never).
 MODEL_PROBE_IDLE_S = env.float("MODEL_PROBE_IDLE_S", 900.0)
 MODEL_PROBES_PER_DAY = env.int("MODEL_PROBES_PER_DAY", 96)
+
+# -- costs -------------------------------------------------------------------------------------------------------------
+#: In which the prices of models and budgets are entered; shown with every figure. Nothing is converted.
+COST_CURRENCY = env.str("COST_CURRENCY", "CNY")
 
 # -- retention ---------------------------------------------------------------------------------------------------------
 #: Days that lines, commands, runs, AI calls and alerts are kept. The audit log is kept for ever.

@@ -46,6 +46,7 @@ def ask_model(effect: AskModel, head: HeadRun, node_id: str) -> Performed:
     """Ask for an intent or a reply through the AI layer, which always ends in the local model."""
     scope = CallScope(
         robot_id=str(head.robot_id),
+        room_id=str(head.room_id),
         conversation_id=str(head.claim.conversation_id),
         message_id=str(head.message_id),
         run_id=str(head.run_id),

@@ -19,7 +19,7 @@ HopReason = Literal[
     "held_open",
     "limit",
     "paused",
-    "budget_spent",
+    "budget",
     "no_time",
     "attempts_used",
 ]

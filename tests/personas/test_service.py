@@ -100,7 +100,7 @@ def test_on_a_fresh_machine_rules_recognise_and_templates_answer():
     assert MessageTemplate.objects.get(slug=answer.template).category.name == "支付问题"
 
 
-def test_local_calls_are_recorded_with_their_scope_and_unknown_cost():
+def test_local_calls_are_recorded_with_their_scope_and_cost_nothing():
     ai = service()
 
     intent(ai)
@@ -108,7 +108,7 @@ def test_local_calls_are_recorded_with_their_scope_and_unknown_cost():
     (call,) = ai.scope.calls
     assert (call.provider, call.task, call.node_id, call.succeeded) == ("local", "intent", "n1", True)
     assert call.message_id == ai.scope.message_id
-    assert (call.prompt_tokens, call.cost) == (None, None)
+    assert (call.prompt_tokens, call.cost) == (None, 0)
 
 
 def test_the_same_line_gets_the_same_answer_again():
