@@ -59,11 +59,15 @@ SPARE_S = 30.0
 
 
 class OverBudget(Exception):
-    """The model is not asked now: ``budget`` is used up until its period ends or its amount is raised."""
+    """The model is not asked now: ``budget`` is used up until its period ends or its amount is raised.
 
-    def __init__(self, budget: BudgetSnapshot) -> None:
+    ``is_spent`` is false while the rest of it is only set aside for calls that are on their way.
+    """
+
+    def __init__(self, budget: BudgetSnapshot, *, is_spent: bool) -> None:
         super().__init__(f"the budget {budget.counter} is used up")
         self.budget = budget
+        self.is_spent = is_spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class Keeper:
         if budgets:
             full = self._first_full(hold, request.timeout + SPARE_S)
             if full and enforced:
-                raise OverBudget(full)
+                raise full
         return hold
 
     def settle(self, hold: Hold, answer: Answer | None, error: ProviderError | None) -> Settled:
@@ -126,7 +130,7 @@ class Keeper:
 
     # -- before ------------------------------------------------------------------------------------------------------
 
-    def _first_full(self, hold: Hold, lasts_s: float) -> BudgetSnapshot | None:
+    def _first_full(self, hold: Hold, lasts_s: float) -> OverBudget | None:
         moment = clock.now()
         lines = [line for line, _span in lines_of(hold.budgets, moment)]
         try:
@@ -139,7 +143,10 @@ class Keeper:
             number, standings = self._by_memory(lines), []
         for line, standing in zip(lines, standings, strict=False):
             self._last[line.name] = (line.period, standing.spent)
-        return hold.budgets[number - 1] if number else None
+        if not number:
+            return None
+        line = lines[number - 1]
+        return OverBudget(hold.budgets[number - 1], is_spent=self._last[line.name][1] >= line.limit)
 
     def _by_memory(self, lines: Sequence[Line]) -> int:
         for number, line in enumerate(lines, start=1):

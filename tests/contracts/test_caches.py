@@ -23,6 +23,7 @@ from flows import seeds as flow_seeds
 from flows.engine import knowledge
 from flows.models import FlowVersion
 from personas import caches as persona_caches
+from personas.budgets import caches as budget_caches
 from personas.models import Intent, IntentRule, Persona
 from robots import caches as robot_caches
 from robots import switches
@@ -62,7 +63,7 @@ def follows(read: Callable[[], Any], before: Any, sql: str, after: Any) -> None:
 
 
 def test_each_copy_is_looked_after_every_second() -> None:
-    modules = (robot_caches, switches, knowledge, persona_caches, template_caches, alert_caches)
+    modules = (robot_caches, switches, knowledge, persona_caches, budget_caches, template_caches, alert_caches)
     copies = [held for module in modules for held in vars(module).values() if isinstance(held, VersionedCache)]
     assert len(copies) >= len(modules)
     assert {copy.max_age_s for copy in copies} == {MAX_AGE_S}
@@ -131,6 +132,19 @@ def test_personas_and_their_prompts() -> None:
     persona_caches.clear()
     sql = "UPDATE personas_persona SET system_prompt = '新的'"
     follows(lambda: persona_caches.cast().personas[persona.pk].system_prompt, "旧的", sql, "新的")
+
+
+def test_budgets() -> None:
+    sql = """
+        INSERT INTO personas_budget (id, scope, period, amount, is_active, note, created_at, updated_at)
+        VALUES (gen_random_uuid(), 'all', 'day', 5, true, '', now(), now())"""
+
+    def amounts() -> list[int]:
+        return [int(budget.amount) for budget in budget_caches.matching(None, None, None, None)]
+
+    budget_caches.forget()
+    follows(amounts, [], sql, [5])
+    follows(amounts, [5], "UPDATE personas_budget SET amount = 6", [6])
 
 
 def test_intent_rules() -> None:
