@@ -20,6 +20,7 @@ from flows.engine.outages import is_outage
 from robots import hotpath
 from robots.hotpath import Settlement
 from robots.inbound import inbox
+from robots.inbound.inbox import Taken
 from robots.inbound.ownership import Ownership
 from robots.inbound.reader import Entry, Reading, StreamReader
 from robots.inbound.store import StoredLine, store_batch
@@ -117,33 +118,34 @@ class Consumer:
         bounds = dict.fromkeys(reading.drained, began)
         for callback in callbacks:
             bounds[callback.partition] = max(callback.id, bounds.get(callback.partition, callback.id))
-        while self._handle_inbox_first(callbacks, bounds):
-            pass
+        left: Sequence[Callback] | None = callbacks
+        while left is not None:
+            left = self._handle_next(left, bounds)
         failpoints.reach("consumer.committed")
         if reading.entries:
             self._reader.acknowledge(reading.entries)
 
-    def _handle_inbox_first(self, callbacks: Sequence[Callback], bounds: Mapping[int, UUID]) -> bool:
-        """Handle one transaction's worth; True when the inbox has more that comes before the entries."""
+    def _handle_next(self, entries: Sequence[Callback], bounds: Mapping[int, UUID]) -> Sequence[Callback] | None:
+        """Handle one transaction's worth; return the stream entries that come after it, None when nothing is left."""
         try:
             with transaction.atomic():
-                taken = inbox.take(bounds)
-                due = self._process(taken.callbacks if taken.more else _merged(taken.callbacks, callbacks))
+                now, later = _next(inbox.take(bounds), entries)
+                due = self._process(now)
         except Exception as error:
             if is_outage(error):
                 raise
-            return self._handle_singly(callbacks, bounds)
+            return self._handle_singly(entries, bounds)
         self._ring(due)
-        return taken.more
+        return later
 
-    def _handle_singly(self, callbacks: Sequence[Callback], bounds: Mapping[int, UUID]) -> bool:
+    def _handle_singly(self, entries: Sequence[Callback], bounds: Mapping[int, UUID]) -> Sequence[Callback] | None:
         """Handle the same line by line, because one of them cannot be stored."""
         with transaction.atomic():
-            taken = inbox.take(bounds)
+            now, later = _next(inbox.take(bounds), entries)
             transaction.set_rollback(True)
-        for callback in taken.callbacks if taken.more else _merged(taken.callbacks, callbacks):
+        for callback in now:
             self._handle_one(callback)
-        return taken.more
+        return later
 
     def _handle_one(self, callback: Callback) -> None:
         try:
@@ -231,6 +233,18 @@ class Consumer:
         if not isinstance(error, redis.RedisError):
             self._ownership.drop()
         self._stopping.wait(wait)
+
+
+def _next(taken: Taken, entries: Sequence[Callback]) -> tuple[list[Callback], Sequence[Callback] | None]:
+    """Return what comes next, in order, and the stream entries that come after it (None: nothing does).
+
+    While the inbox has more, stream entries have their turn as soon as no older inbox entry is left.
+    """
+    if not taken.more:
+        return _merged(taken.callbacks, entries), None
+    last = taken.callbacks[-1].id
+    now, later = [one for one in entries if one.id <= last], [one for one in entries if one.id > last]
+    return _merged(taken.callbacks, now), later
 
 
 def _merged(first: Sequence[Callback], second: Sequence[Callback]) -> list[Callback]:

@@ -154,7 +154,10 @@ def test_a_batch_whose_acknowledgement_was_lost_is_not_handled_twice(world: Worl
     assert world.texts() == ["一", "二"]
 
 
-def test_inbox_entries_are_taken_in_their_place(world: World):
+@pytest.mark.parametrize("rows", [100, 2])
+def test_inbox_entries_are_taken_in_their_place(world: World, rows: int, monkeypatch: pytest.MonkeyPatch):
+    """Also where they take several transactions, and stream entries lie between them."""
+    monkeypatch.setattr("robots.inbound.inbox.MAX_ROWS", rows)
     said = [callback(world.robot.pk, line(f"第{number}句")) for number in range(12)]
     world.put_into_inbox(*said[0:3], *said[6:9])
     world.add(*said[3:6], *said[9:12])
