@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from flows.models import ENDED, Run, RunState
+from flows.models import ENDED, ConversationLease, Effect, Flow, FlowVersion, Run, RunState, Step, Wait
 from worktool_ai.lib import retention
 
 retention.keep(Run, only=Q(state__in=(*ENDED, RunState.PAUSED)))
+retention.never("goes with its run", Step, Effect, Wait)
+retention.never("as many as there are conversations", ConversationLease)
+retention.never("what was published explains every run; people publish a few a day at most", Flow, FlowVersion)

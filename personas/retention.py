@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from personas.models import AICall, AIModelHealthCheck, BudgetNotice
+from personas.models import (
+    AICall,
+    AIModel,
+    AIModelHealthCheck,
+    BreakerHold,
+    Budget,
+    BudgetNotice,
+    Intent,
+    IntentRule,
+    Persona,
+    PersonaFallback,
+    PersonaMapping,
+)
 from worktool_ai.lib import retention
 
 retention.keep(AICall)
 retention.keep(BudgetNotice)
 retention.keep(AIModelHealthCheck, timedelta(days=30))
+retention.never(retention.SETTING, AIModel, Budget, Intent, IntentRule, Persona, PersonaFallback, PersonaMapping)
+retention.never("until somebody gives it back; at most one per model and capability", BreakerHold)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from templates_lib.models import Attachment
+from templates_lib.models import Attachment, MessageTemplate, TemplateCategory
 from worktool_ai.lib import retention
 
 # what a template refers to is protected by its foreign key
 retention.keep(Attachment, column="stored_at")
+retention.never(retention.SETTING, MessageTemplate, TemplateCategory)

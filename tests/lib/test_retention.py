@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 
 import worktool_ai.celery
 from flows.models import Effect, Run, RunState, Step
 from personas.models import AICall
-from robots.models import Command, CommandState, Fingerprint, Message
+from robots.models import Command, CommandState, Fingerprint, Message, Switch
 from tests.monitoring import builders
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import AuditEntry
@@ -82,6 +83,27 @@ def test_a_table_that_cannot_be_cleaned_does_not_keep_the_others(monkeypatch):
     gone = retention.sweep(pause_s=0)
     assert "broken" not in gone
     assert not Fingerprint.objects.exists()
+
+
+def test_every_table_has_a_time_or_a_reason():
+    tables = [model for model in apps.get_models() if not model._meta.proxy]
+    assert [model._meta.label for model in tables if not retention.stated(model)] == []
+
+
+def test_what_is_never_swept_is_not_swept_either():
+    assert retention.stated(Run) == "kept"
+    both = [label for label in retention._reasons if label in retention._kept]
+    assert both == []
+
+
+def test_a_stop_that_was_lifted_long_ago_goes_and_one_in_force_stays():
+    robot, long_ago = builders.robot(), clock.now() - LONG_AGO
+    stop = {"why": "演练", "set_by": "test", "since": long_ago}
+    in_force = Switch.objects.create(scope="all", **stop)
+    Switch.objects.create(scope="robot", robot=robot, lifted_at=long_ago, **stop)
+    young = Switch.objects.create(scope="robot", robot=robot, lifted_at=clock.now() - DAY, **stop)
+    retention.sweep(pause_s=0)
+    assert set(Switch.objects.all()) == {in_force, young}
 
 
 def test_a_run_goes_with_its_steps_and_then_its_line_and_command():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
+from worktool_ai.events.models import RelayPosition
 from worktool_ai.events.reader import KEPT
 from worktool_ai.lib import retention
 
@@ -27,3 +28,4 @@ def delete_old(limit: int = 5_000) -> int:
 
 
 retention.register("events.eventbatch", delete_old)
+retention.never("one row: how far the relay has come", RelayPosition)

@@ -4,9 +4,10 @@ An app states what it keeps in its ``retention.py``, which is imported at start-
 
     retention.keep(Run, only=Q(state__in=ENDED))  # for settings.RETENTION_DAYS, by the time in its id
     retention.keep(Fingerprint, timedelta(days=1), column="last_at")
+    retention.never("a setting: people remove it", Robot)
 
 What another row still refers to (``on_delete=PROTECT``) stays until that row has gone, so the order of the tables does
-not matter and no upper app is asked. The audit log is never registered.
+not matter and no upper app is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.ids import first_at
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["delete_older", "keep", "register", "sweep"]
+__all__ = ["SETTING", "delete_older", "keep", "never", "register", "stated", "sweep"]
 
 logger = get_logger(__name__)
 
@@ -38,12 +39,18 @@ PAUSE_S = 0.1
 #: One sweep ends after so long; the next one goes on.
 BUDGET_S = 60.0
 
+#: Why most tables that are never swept are not.
+SETTING = "a setting: few rows, which people remove"
+
 _cleaners: dict[str, Cleaner] = {}
+_kept: set[str] = set()
+_reasons: dict[str, str] = {}
 
 
 def register(name: str, clean: Cleaner) -> None:
-    """State a way of cleaning of its own; registering a name again replaces."""
+    """State a way of cleaning of its own; registering a name again replaces. It begins with the model's label."""
     _cleaners[name] = clean
+    _kept.add(name.partition(" ")[0])
 
 
 def keep(model: type[Model], age: timedelta | None = None, *, column: str = "pk", only: Q | None = None) -> None:
@@ -53,6 +60,18 @@ def keep(model: type[Model], age: timedelta | None = None, *, column: str = "pk"
     """
     name = f"{model._meta.label_lower} by {column}"
     register(name, partial(_delete_aged, model, age, column=column, only=only))
+
+
+def never(why: str, *models: type[Model]) -> None:
+    """State that rows of these are never swept, and why that does not grow without bound."""
+    for model in models:
+        _reasons[model._meta.label_lower] = why
+
+
+def stated(model: type[Model]) -> str:
+    """Return what is stated of a table: ``kept``, or why it is never swept; empty when nothing is."""
+    label = model._meta.label_lower
+    return "kept" if label in _kept else _reasons.get(label, "")
 
 
 def _delete_aged(model: type[Model], age: timedelta | None, batch: int, *, column: str, only: Q | None) -> int:
