@@ -13,6 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from flows.content import READABLE, PictureProblem, in_words
+
 __all__ = ["IMMUTABLE", "StandardContext", "json_schema", "to_api", "to_internal"]
 
 Source = Literal["platform", "derived", "ours"]
@@ -76,6 +78,12 @@ class StandardContext(BaseModel):
     received_at: int = _field("ours", "When the door took the line, milliseconds since 1970.", 0, seed=False)
     is_backfill: bool = _field("ours", "Fetched from the platform's log afterwards.", False, seed=False)
     group: str = _field("ours", "The name of the robot's group.", "", seed=False)
+    picture_text: str | None = _field(
+        "ours", "What is to be seen on the picture, in a model's words.", None, seed=False
+    )
+    picture_problem: PictureProblem | None = _field(
+        "ours", "Why a picture was not looked at (closed list).", None, seed=False
+    )
     chosen_rule: str | None = _field("ours", "The decision's rule that was taken.", None, seed=False)
     template: str | None = _field("ours", "The template that the answer came from.", None, seed=False)
     answer_file: dict[str, str] | None = _field(
@@ -88,6 +96,11 @@ class StandardContext(BaseModel):
     deliveries: tuple[str, ...] = _field("ours", "The deliveries that were queued.", (), seed=False)
     reason: str | None = _field("ours", "Why the line is answered, or not (closed list).", None, seed=False)
     outcome: str | None = _field("ours", "How the run ended: answered, handed_over or silent.", None, seed=False)
+
+    @property
+    def words(self) -> str:
+        """What the customer said, as far as it can be read: the text, and a picture as a model has described it."""
+        return in_words(self.original_message.strip() if self.text_type in READABLE else "", self.picture_text)
 
     def patched(self, patch: Mapping[str, Any]) -> StandardContext:
         """Return a copy with a step's patch merged in; ``variables`` are merged key by key."""

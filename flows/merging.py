@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from flows.content import READABLE
 from flows.context import StandardContext
-from flows.nodes.message_receive import READABLE
 from robots import hotpath as robot_rows
 from robots.caches import RobotSnapshot
 from robots.hotpath import Settlement

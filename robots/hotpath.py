@@ -50,7 +50,10 @@ class NewCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What became of a customer's line. An empty ``reason`` notes the other fields and leaves the line open."""
+    """What became of a customer's line. An empty ``reason`` notes the other fields and leaves the line open.
+
+    ``picture_text`` is what a model has seen on the line's picture.
+    """
 
     message_id: UUID
     reason: str
@@ -58,6 +61,7 @@ class Settlement:
     intent: str | None = None
     intent_confidence: float | None = None
     topic: str | None = None
+    picture_text: str | None = None
 
 
 _INSERT = f"""
@@ -98,9 +102,11 @@ UPDATE {Message._meta.db_table} AS line SET
     run_id = coalesce(input.run_id, line.run_id),
     intent = coalesce(input.intent, line.intent),
     intent_confidence = coalesce(input.intent_confidence, line.intent_confidence),
-    topic = coalesce(input.topic, line.topic)
+    topic = coalesce(input.topic, line.topic),
+    picture_text = coalesce(input.picture_text, line.picture_text)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS input (
-    message_id uuid, reason text, run_id uuid, intent text, intent_confidence float8, topic text)
+    message_id uuid, reason text, run_id uuid, intent text, intent_confidence float8, topic text,
+    picture_text text)
 WHERE line.id = input.message_id AND (line.settled_at IS NULL OR line.run_id = input.run_id)
 """  # noqa: S608
 

@@ -129,7 +129,7 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
 
     @display(description=_("line"))
     def shown_line(self, run: Run) -> str:
-        return shorten(run.message.text, 40) or "—"
+        return shorten(run.message.shown_text, 40) or "—"
 
     @display(description=_("duration"))
     def duration(self, run: Run) -> str:

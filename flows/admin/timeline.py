@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from flows.content import PICTURE_PROBLEMS
 from flows.context import to_api
 from flows.drawing import type_label
 from flows.models import Effect, Run, Step
@@ -52,6 +55,8 @@ class Timeline:
     calls: list[Linked]
     commands: list[Linked]
     line: Linked
+    #: why the line's picture was not looked at, as a sentence
+    picture_problem: str
     shows_effects: bool
     shows_calls: bool
 
@@ -63,14 +68,21 @@ def timeline_of(run: Run, person: Any) -> Timeline:
     effects = run.effects.order_by("created_at", "ordinal") if shows_effects else []
     calls = AICall.objects.filter(run_id=run.pk).order_by("created_at", "pk") if shows_calls else []
     commands = Command.objects.filter(run_id=run.pk).order_by("seq")
+    entries = _entries(run, effects)
     return Timeline(
-        entries=_entries(run, effects),
+        entries=entries,
         calls=[_linked(person, call) for call in calls],
         commands=[_linked(person, command) for command in commands],
         line=_linked(person, run.message),
+        picture_problem=_picture_problem(entries),
         shows_effects=shows_effects,
         shows_calls=shows_calls,
     )
+
+
+def _picture_problem(entries: Iterable[Entry]) -> str:
+    found = (entry.patch["pictureProblem"] for entry in entries if entry.patch.get("pictureProblem"))
+    return next((_(PICTURE_PROBLEMS[problem]) for problem in found if problem in PICTURE_PROBLEMS), "")
 
 
 def _linked(person: Any, row: Any) -> Linked:

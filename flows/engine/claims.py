@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection
 
+from flows.content import in_words
 from flows.engine import leases
 from flows.engine.interpreter import EffectKey, StepRecord
 from flows.nodes import HistoryLine
@@ -70,10 +71,10 @@ SELECT head.id, head.conversation_id, head.message_id, head.version_id, head.inp
        (SELECT jsonb_agg(jsonb_build_array(effect.node_id, effect.ordinal, effect.kind, effect.outcome,
                                            CASE WHEN effect.kind = 'retry' THEN effect.intent END))
           FROM flows_effect AS effect WHERE effect.run_id = head.id),
-       (SELECT jsonb_agg(jsonb_build_array(line.direction, line.text) ORDER BY line.id)
-          FROM (SELECT earlier.id, earlier.direction, earlier.text FROM robots_message AS earlier
+       (SELECT jsonb_agg(jsonb_build_array(line.direction, line.text, line.picture_text) ORDER BY line.id)
+          FROM (SELECT earlier.id, earlier.direction, earlier.text, earlier.picture_text FROM robots_message AS earlier
                  WHERE earlier.conversation_id = head.conversation_id AND earlier.id < head.message_id
-                   AND earlier.reason <> 'duplicate' AND earlier.text <> ''
+                   AND earlier.reason <> 'duplicate' AND (earlier.text <> '' OR earlier.picture_text <> '')
                    AND NOT (earlier.reason = 'merged' AND earlier.run_id = head.id)
                  ORDER BY earlier.id DESC LIMIT %(history)s) AS line),
        (SELECT min(contact.remark) FROM robots_room AS contact
@@ -240,7 +241,8 @@ def _head_run(found: Claim, row: Sequence[Any]) -> HeadRun:
         intents={key: kind for key, kind, outcome, _retry in effects if outcome is None},
         retries={key: retry for key, _kind, outcome, retry in effects if outcome is None and retry is not None},
         history=tuple(
-            HistoryLine("user" if direction == "in" else "assistant", text) for direction, text in decode(row[14]) or ()
+            HistoryLine("user" if direction == "in" else "assistant", in_words(text, picture))
+            for direction, text, picture in decode(row[14]) or ()
         ),
         private_address=row[15],
         error=row[16],

@@ -14,6 +14,7 @@ from uuid import UUID
 from alerts import services as alerts
 from alerts.services import AlertDraft
 from flows.engine.claims import HeadRun
+from flows.engine.pictures import look_at
 from flows.nodes import AskModel, CommandDraft, HttpCall, Notify, RaiseAlert, SendCommands
 from personas.service import AIService
 from personas.types import AICallRecord, AIContext, CallScope, ChatMessage, GenerateOptions
@@ -43,7 +44,8 @@ class Performed:
 
 
 def ask_model(effect: AskModel, head: HeadRun, node_id: str) -> Performed:
-    """Ask for an intent or a reply through the AI layer, which always ends in the local model."""
+    """Ask for an intent or a reply through the AI layer, which always ends in the local model; or about a picture,
+    which only a vendor's can see."""
     scope = CallScope(
         robot_id=str(head.robot_id),
         room_id=str(head.room_id),
@@ -52,10 +54,15 @@ def ask_model(effect: AskModel, head: HeadRun, node_id: str) -> Performed:
         run_id=str(head.run_id),
         node_id=node_id,
     )
-    service = AIService(scope)
-    outcome = _intent(service, effect) if effect.task == "intent" else _reply(service, effect, head)
+    outcome = _asked(AIService(scope), effect, head)
     is_costly = any(call.provider != "local" for call in scope.calls)
     return Performed(outcome, tuple(scope.calls), is_costly)
+
+
+def _asked(service: AIService, effect: AskModel, head: HeadRun) -> dict[str, Any]:
+    if effect.task == "intent":
+        return _intent(service, effect)
+    return look_at(service, effect) if effect.task == "picture" else _reply(service, effect, head)
 
 
 def _intent(service: AIService, effect: AskModel) -> dict[str, Any]:

@@ -270,6 +270,7 @@ class Walk:
             intent=context.intent or "",
             intent_confidence=context.intent_confidence,
             topic=context.topic or "",
+            picture_text=context.picture_text,
         )
 
     # -- events --------------------------------------------------------------------------------------------------------

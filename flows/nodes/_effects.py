@@ -33,12 +33,14 @@ class _Data:
 @dataclass(frozen=True, slots=True)
 class AskModel(_Data):
     """Ask a model. Outcome of ``intent``: intent, topic, confidence, why; of ``reply``: text, template, source, and
-    ``file`` where the template sends one.
+    ``file`` where the template sends one; of ``picture``: text, or the problem, or nothing where there is no picture.
+
+    ``picture`` is a reference (the context's ``file_url``): bytes stand in no effect.
     """
 
     kind: ClassVar[str] = "ask_model"
 
-    task: Literal["intent", "reply"]
+    task: Literal["intent", "reply", "picture"]
     text: str
     persona_id: str | None = None
     persona_type: str | None = None
@@ -50,6 +52,7 @@ class AskModel(_Data):
     is_private: bool = False
     threshold: float = 0.0
     timeout_s: float = 20.0
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

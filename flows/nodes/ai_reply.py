@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from flows.content import TEXT
+from flows.context import StandardContext
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext, NodeError
-from flows.nodes.message_receive import READABLE
 from worktool_ai.lib.config import PluginConfig
 from worktool_ai.lib.config import gettext_noop as _
 
@@ -44,10 +45,10 @@ class AiReply(Node):
         history = ctx.history[-self.config.history_lines :] if self.config.history_lines else ()
         return AskModel(
             task="reply",
-            text=data.original_message,
+            text=data.words,
             persona_id=data.persona_id,
             persona_type=data.persona_type,
-            style=self._style(data.text_type),
+            style=self._style(data),
             intent=data.intent,
             topic=data.topic,
             history=tuple((line.role, line.text) for line in history),
@@ -60,8 +61,8 @@ class AiReply(Node):
             timeout_s=self.config.timeout_s,
         )
 
-    def _style(self, text_type: int) -> Literal["answer", "ask_back", "ask_for_text", "hand_over"]:
-        if text_type not in READABLE:
+    def _style(self, line: StandardContext) -> Literal["answer", "ask_back", "ask_for_text", "hand_over"]:
+        if line.text_type != TEXT and not line.words:
             return "ask_for_text"
         style: Literal["answer", "ask_back", "hand_over"] = self.config.style
         return style

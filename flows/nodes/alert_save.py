@@ -33,14 +33,14 @@ class AlertSave(Node):
         alert_data = {
             "userName": data.user_name,
             "groupName": data.group_name,
-            "text": data.original_message[:QUOTE],
+            "text": data.words[:QUOTE],
             "intent": data.intent,
             "topic": data.topic,
         }
         return RaiseAlert(
             code=code,
             level="critical" if data.intent in self.config.critical_intents else self.config.level,
-            title=f"{place} · {data.user_name}：{data.original_message[:QUOTE]}",
+            title=f"{place} · {data.user_name}：{data.words[:QUOTE]}",
             fingerprint=f"{code}:{data.session_id}",
             data=alert_data,
         )

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from flows.nodes import AskModel, Effect, Next, Node, NodeContext
-from flows.nodes.message_receive import READABLE
 from worktool_ai.lib.config import PluginConfig
 from worktool_ai.lib.config import gettext_noop as _
 
@@ -24,12 +23,13 @@ class Intent(Node):
         timeout_s: float = Field(default=10, gt=0, le=60, title=_("Time limit (s)"))
 
     def run(self, ctx: NodeContext) -> Next | Effect:
-        if ctx.data.text_type not in READABLE or not ctx.data.original_message.strip():
+        words = ctx.data.words
+        if not words:
             return _recognised(ctx, "unclear", None, 0.0, "the line has no text that could be read")
         history = ctx.history[-self.config.history_lines :] if self.config.history_lines else ()
         return AskModel(
             task="intent",
-            text=ctx.data.original_message,
+            text=words,
             persona_id=ctx.data.persona_id,
             history=tuple((line.role, line.text) for line in history),
             threshold=self.config.confidence_threshold,

@@ -63,6 +63,7 @@ class MessageSerializer(PrivateSerializer):
     sender = serializers.SerializerMethodField()
     text = serializers.SerializerMethodField()
     textType = serializers.IntegerField(source="text_type")
+    pictureText = serializers.SerializerMethodField(help_text="what a model has seen on the line's picture")
     atMe = serializers.BooleanField(source="at_me")
     messageId = serializers.CharField(source="platform_id", help_text="the platform's id, where it gave one")
     receivedAt = serializers.DateTimeField(source="received_at")
@@ -91,6 +92,9 @@ class MessageSerializer(PrivateSerializer):
 
     def get_text(self, message: Message) -> str:
         return self.words(message.text, message.conversation.sender_name)
+
+    def get_pictureText(self, message: Message) -> str:
+        return self.words(message.picture_text, message.conversation.sender_name)
 
     @extend_schema_field(serializers.ChoiceField(choices=LineState.choices))
     def get_state(self, message: Message) -> str:

@@ -165,7 +165,7 @@ class MessageAdmin(OwnerActionsMixin, RecallMixin, IdSearchMixin, ReadOnlyModelA
     list_select_related = ("robot", "room", "conversation", "command", "command__recall")
     fields = (
         *("received_at", "direction", "robot", "room", "conversation", "shown_owner", "sender_name"),
-        *("text", "raw_text"),
+        *("text", "raw_text", "picture_text"),
         *("text_type", "at_me", "media", "platform_id", "shown_reason", "intent", "intent_confidence", "topic"),
         *("shown_recall", "duplicate_of", "is_backfill", "settled_at", "shown_extra", "further"),
     )
@@ -188,7 +188,7 @@ class MessageAdmin(OwnerActionsMixin, RecallMixin, IdSearchMixin, ReadOnlyModelA
 
     @display(description=_("text"))
     def shown_line(self, line: Message) -> str:
-        return shorten(line.text, 80) or "—"
+        return shorten(line.shown_text, 80) or "—"
 
     @display(description=_("state"), label=STATE_COLOURS | REASON_COLOURS, ordering="reason")
     def shown_reason(self, line: Message) -> tuple[str, Any]:

@@ -150,7 +150,7 @@ class OpenQuestionAdmin(IdSearchMixin, ReadOnlyModelAdmin):
 
     @display(description=_("text"))
     def shown_line(self, line: OpenQuestion) -> str:
-        return shorten(line.text, 80) or "—"
+        return shorten(line.shown_text, 80) or "—"
 
     @display(description=_("state"), label=REASON_COLOURS, ordering="reason")
     def shown_reason(self, line: OpenQuestion) -> tuple[str, Any]:

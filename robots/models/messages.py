@@ -165,6 +165,9 @@ class Message(models.Model):
         related_name="messages",
         verbose_name=_("media"),
     )
+    picture_text = models.TextField(
+        _("what is on the picture"), blank=True, default="", db_default="", help_text=_("In a model's words.")
+    )
     received_at = models.DateTimeField(_("received at"), help_text=_("When the door took it."))
     stored_at = models.DateTimeField(_("stored at"), auto_now_add=True)
     is_backfill = models.BooleanField(_("fetched afterwards"), default=False)
@@ -216,4 +219,10 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sender_name}: {self.text[:40]}"
+        return f"{self.sender_name}: {self.shown_text[:40]}"
+
+    @property
+    def shown_text(self) -> str:
+        """The text for people; after it what a model has seen on the line's picture."""
+        picture = _("Picture: %(seen)s") % {"seen": self.picture_text} if self.picture_text else ""
+        return "\n".join(part for part in (self.text, picture) if part)

@@ -76,6 +76,7 @@ def say(robot) -> Say:
 
 def stored_line(robot: Robot, text: str, sender: str, room: str | None, **fields: Any) -> StoredLine:
     received_at: datetime = fields.pop("received_at", now())
+    digest: str | None = fields.pop("media_digest", None)
     place, _ = Room.objects.get_or_create(
         robot=robot, is_group=room is not None, address=room or sender, defaults={"name": room or sender}
     )
@@ -91,6 +92,7 @@ def stored_line(robot: Robot, text: str, sender: str, room: str | None, **fields
         sender_name=sender,
         text=text,
         received_at=received_at,
+        media_id=digest,
         **values,
     )
     return StoredLine(
@@ -108,7 +110,7 @@ def stored_line(robot: Robot, text: str, sender: str, room: str | None, **fields
         raw_text=text,
         platform_id="",
         received_at=received_at,
-        media_digest=None,
+        media_digest=digest,
         is_backfill=False,
         **values,
     )

@@ -29,7 +29,8 @@ SEED = {
     "executionPath": True, "startTime": True, "currentNodeId": True, "variables": True,
 }  # fmt: skip
 OURS = {
-    "topic", "intentWhy", "senderRole", "receivedAt", "isBackfill", "group", "chosenRule", "template",
+    "topic", "intentWhy", "senderRole", "receivedAt", "isBackfill", "group", "pictureText",
+    "pictureProblem", "chosenRule", "template",
     "answerFile", "answerVariants", "atList", "commandDetail", "alertRules", "deliveries", "reason", "outcome",
 }  # fmt: skip
 STANDARD_WAY = ["receive", "intent", "decision", "reply", "dispatch", "send", "status"]

@@ -29,7 +29,7 @@ export function update(card, line) {
   part("robot").textContent = out ? whereOf(line) : line.robotName;
   part("avatar").textContent = initial(out ? line.robotName : line.sender);
   part("avatar").style.setProperty("--hue", hue(line.sender));
-  part("text").textContent = line.text || texts.text_types[line.textType] || texts.text_types[0];
+  part("text").textContent = saidIn(line) || texts.text_types[line.textType] || texts.text_types[0];
   setTime(part("time"), line.receivedAt);
   setBadge(card.querySelector(".badge"), line);
   part("reason").textContent = reasonOf(line);
@@ -37,6 +37,10 @@ export function update(card, line) {
   setTag(part("tag"), line);
   setLink(part("link"), line);
 }
+
+/** The text, and after it what a model has seen on the line's picture. */
+const saidIn = (line) =>
+  [line.text, line.pictureText && fill(texts.picture, line.pictureText)].filter(Boolean).join("\n");
 
 const whereOf = (line) => (line.roomIsGroup ? line.room : texts.private);
 

@@ -26,6 +26,7 @@ export function lineOf(event, robotNames) {
     sender: data.sender ?? data.userName ?? "",
     text,
     textType: data.textType ?? 1,
+    pictureText: "",
     receivedAt: data.receivedAt ?? data.timestamp ?? event.at,
     state: "processing",
     reason: "",

@@ -49,10 +49,20 @@ def test_asking_back_is_its_own_reason():
     assert answered(node_context(), {"text": "请问您是指？"}, style="ask_back").patch["reason"] == "asked_back"
 
 
-def test_a_picture_is_answered_by_asking_for_text():
-    ctx = node_context(private(text_type=2))
+@pytest.mark.parametrize("text_type", [0, 2, 3, 9])
+def test_what_cannot_be_read_is_answered_by_asking_for_text(text_type):
+    ctx = node_context(private(text_type=text_type, original_message=""))
     assert node("ai_reply").run(ctx).style == "ask_for_text"
     assert answered(ctx, {"text": "请用文字"}).patch["reason"] == "asked_back"
+
+
+def test_a_mention_alone_is_not_asked_for_text():
+    assert node("ai_reply").run(node_context(context(original_message="", at_me=True))).style == "answer"
+
+
+def test_a_picture_that_was_looked_at_is_answered_by_its_description():
+    effect = node("ai_reply").run(node_context(private(text_type=2, original_message="", picture_text="登录页面")))
+    assert (effect.style, effect.text) == ("answer", "「图片：登录页面」")
 
 
 @pytest.mark.parametrize(

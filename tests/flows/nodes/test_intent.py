@@ -34,6 +34,13 @@ def test_below_the_threshold_it_is_unclear():
     assert (result.patch["intent"], result.patch["topic"]) == ("unclear", None)
 
 
+def test_a_picture_that_was_looked_at_is_judged_by_its_description():
+    seen = context(text_type=2, original_message="", picture_text="登录页面，提示密码错误")
+    assert node("intent").run(node_context(seen)).text == "「图片：登录页面，提示密码错误」"
+    both = context(original_message="这个怎么办", picture_text="登录页面")
+    assert node("intent").run(node_context(both)).text == "这个怎么办\n「图片：登录页面」"
+
+
 @pytest.mark.parametrize("line", [context(text_type=2, original_message=""), context(original_message="  ")])
 def test_a_line_without_readable_text_is_unclear_without_asking_a_model(line):
     result = node("intent").run(node_context(line))
