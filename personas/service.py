@@ -173,7 +173,7 @@ class AIService:
     def sees(self, options: PictureOptions) -> bool:
         """Tell whether any model could look at a picture in this persona's voice."""
         cast = caches.cast()
-        return _usable_model(cast, cast.persona(options.persona_id, options.persona_type), "picture") is not None
+        return bool(cast.line_up(cast.persona(options.persona_id, options.persona_type), "picture").models)
 
     def describe_picture(self, image: Image, options: PictureOptions) -> PictureResult | None:
         """Tell what is to be seen on a picture; None when no model could look: ask the customer for text then."""
