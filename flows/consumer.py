@@ -41,6 +41,8 @@ STANDBY_S = 0.5
 #: anyway; so long at most, which is less than a line is fresh.
 INBOX_PATIENCE = timedelta(minutes=4)
 LAST_ID = UUID(int=2**128 - 1)
+#: Between two batches for each callback of the first, at most the second figure: where many come, they share a batch.
+PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.025
 
 
 class Consumer:
@@ -106,6 +108,8 @@ class Consumer:
             self._take_inbox_alone(owned)
             raise
         self._handle(reading, began)
+        if len(reading.entries) > 1:
+            self._stopping.wait(min(len(reading.entries) * PAUSE_S, LONGEST_PAUSE_S))
 
     # -- batches -------------------------------------------------------------------------------------------------------
 

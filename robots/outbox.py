@@ -51,8 +51,9 @@ FREEZE_S = 3.0
 MAX_BACKOFF_S = 15
 #: A command without a deadline gives up after so many attempts that never reached the platform.
 MAX_ATTEMPTS = 20
-#: So long the first outcome waits for others that are on their way: a commit each would cost more than the calls.
-GATHER_S = 0.01
+#: An outcome waits so long for others that are on their way, again while some keep coming, and at most the second
+#: figure in all: a commit each would cost more than the calls.
+GATHER_S, LONGEST_GATHER_S = 0.005, 0.05
 #: So often somebody looks anyway (robots.poll_outbox).
 POLL_S = 1.0
 #: No leave.
@@ -256,16 +257,21 @@ class _Outcomes:
             if self._is_writing:
                 return
             self._is_writing = True
-            others = self._expected
         try:
-            if others:
-                time.sleep(GATHER_S)
+            self._gather()
             while batch := self._take():
                 _write_patiently(batch)
                 _pump.ring()  # a room may be free again
+                self._gather()
         except BaseException:
             self._is_writing = False
             raise
+
+    def _gather(self) -> None:
+        known, last = 0, time.monotonic() + LONGEST_GATHER_S
+        while self._expected and known < len(self._waiting) and time.monotonic() < last:
+            known = len(self._waiting)
+            time.sleep(GATHER_S)
 
     def _take(self) -> list[Change]:
         with self._lock:

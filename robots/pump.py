@@ -16,8 +16,8 @@ logger = get_logger(__name__)
 
 #: What one round found: the calls to make, side by side, and how many rows it moved; none means that nothing is due.
 Step = Callable[[], tuple[Sequence[Callable[[], None]], int]]
-#: Between two rounds while calls are under way: what becomes due meanwhile shares one claim.
-PAUSE_S = 0.01
+#: Between two rounds for each call under way, at most the second figure: what becomes due meanwhile shares one claim.
+PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.05
 
 
 class Pump:
@@ -71,7 +71,7 @@ class Pump:
                 self._bell.clear()
             self._bell.wait()
         if self._under_way:
-            time.sleep(PAUSE_S)
+            time.sleep(min(self._under_way * PAUSE_S, LONGEST_PAUSE_S))
         return True
 
     def _round(self) -> int:

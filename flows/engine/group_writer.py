@@ -1,8 +1,8 @@
 """One writer per process: walks that want to commit at about the same time share one transaction.
 
-The first to come leads: it waits the window, takes everything handed in meanwhile, writes it and tells the others.
-While it writes the next ones gather, and the first of them leads then: the more there is to do, the larger the groups.
-Works the same in greenlets and in threads; alone in the process nobody waits.
+The first to come leads: it waits as long as others keep coming, takes everything handed in meanwhile, writes it and
+tells the others. While it writes the next ones gather, and the first of them leads then: the more there is to do, the
+larger the groups. Works the same in greenlets and in threads; alone in the process nobody waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ __all__ = ["GroupWriter", "writer"]
 
 log = get_logger(__name__)
 
-WINDOW_S = 0.005
+#: A leader who got company in one window waits for another, but never longer than that in all.
+WINDOW_S, LONGEST_S = 0.005, 0.1
 MAX_GROUP = 200
 
 
@@ -55,7 +56,10 @@ class GroupWriter:
             self._waiting.append(entry)
             entry.leads, self._is_led = not self._is_led, True
         try:
-            self._await_turn(entry)
+            if not entry.leads:
+                entry.turn.wait()
+            if entry.leads:
+                self._gather()
         except BaseException:  # its greenlet was killed: nobody must wait for it to lead
             self._abandon(entry)
             raise
@@ -66,10 +70,11 @@ class GroupWriter:
         assert entry.held is not None
         return entry.held.get(progress.claim.conversation_id)
 
-    def _await_turn(self, entry: _Entry) -> None:
-        if not entry.leads:
-            entry.turn.wait()
-        elif self.walking > 1:
+    def _gather(self) -> None:
+        """Wait while walks keep coming; not for those that all wait here already."""
+        known, last = 0, time.monotonic() + LONGEST_S
+        while known < len(self._waiting) < min(self.walking, MAX_GROUP) and time.monotonic() < last:
+            known = len(self._waiting)
             time.sleep(WINDOW_S)
 
     def _abandon(self, entry: _Entry) -> None:

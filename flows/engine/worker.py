@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 #: Conversations that one task claims at most: more than this only makes its first ones wait for its last ones' rows.
 MAX_BATCH = 200
+#: A claim waits so long for each walk under way, at most the second figure, and takes along what is due by then: beside
+#: many walks nobody notices, and a claim for each bell costs as much as the walks themselves.
+PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.05
 
 
 class Slots:
@@ -67,9 +70,35 @@ class Slots:
 slots = Slots()
 
 
+class Bells:
+    """Bells that ring while a claim is about to be made are answered by it: it takes as many as all have asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._is_awaited = False
+
+    def gather(self, count: int) -> int:
+        """Return how many conversations to claim; none when another caller is about to."""
+        with self._lock:
+            self._wanted += count
+            if self._is_awaited:
+                return 0
+            self._is_awaited = True
+        try:
+            time.sleep(min(writer.walking * PAUSE_S, LONGEST_PAUSE_S))
+        finally:
+            with self._lock:  # before the claim: who rings from now on may have seen rows that it does not see
+                wanted, self._wanted, self._is_awaited = self._wanted, 0, False
+        return wanted
+
+
+bells = Bells()
+
+
 def advance(count: int) -> int:
     """Claim up to ``count`` due conversations and advance them side by side; returns how many were claimed."""
-    wanted = min(count, MAX_BATCH, slots.free())
+    wanted = min(bells.gather(count), MAX_BATCH, slots.free())
     if wanted <= 0:
         return 0
     claimed, heads = claims.claim_heads(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from uuid import UUID, uuid4
@@ -66,6 +67,29 @@ def test_no_group_is_larger_than_a_statement_should_be(database: Database, monke
     assert database.groups == [1, 4, 4, 2]
 
 
+def test_a_leader_waits_while_others_keep_coming_and_no_longer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.go_on.set()
+    writer = GroupWriter()
+    writer.walking = 10
+    pool = ThreadPoolExecutor(4)
+    windows: list[int] = []
+
+    def one_more_comes(_: float) -> None:
+        windows.append(len(writer._waiting))
+        if len(windows) <= 3:
+            pool.submit(writer.commit, a_walk())
+            eventually(lambda: len(writer._waiting) == len(windows) + 1)
+
+    clock = SimpleNamespace(sleep=one_more_comes, monotonic=time.monotonic)
+    monkeypatch.setattr(group_writer, "time", clock)
+    monkeypatch.setattr(group_writer, "LONGEST_S", 60.0)
+    assert writer.commit(a_walk()) == 0
+    pool.shutdown()
+    assert (windows, database.groups) == ([1, 2, 3, 4], [4])
+
+
 def test_a_walk_that_is_killed_while_it_gathers_leaves_nobody_waiting(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +101,7 @@ def test_a_walk_that_is_killed_while_it_gathers_leaves_nobody_waiting(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(group_writer, "time", SimpleNamespace(sleep=killed))
+        patched.setattr(group_writer, "time", SimpleNamespace(sleep=killed, monotonic=time.monotonic))
         with pytest.raises(SystemExit):
             writer.commit(a_walk())
     assert writer.commit(a_walk()) == 0
