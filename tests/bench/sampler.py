@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ VARIABLE = "BENCH_SAMPLES"
 ROOT = Path(__file__).resolve().parent.parent.parent
 PERIOD_S = 0.002  # the kernel may round it up to its own tick
 #: Written after so many samples: a process may be killed at its end.
-FLUSH = 500
+FLUSH = 2000
 DEPTH = 80
 SHOWN = 60
 
@@ -44,12 +45,15 @@ def start() -> None:
     folder, name = os.environ.get(VARIABLE), os.environ.get("PROCESS_NAME")
     if not folder or not name or name == "simulator":
         return
-    path, stacks = Path(folder) / f"{name}.{os.getpid()}.json", Stacks()
+    path, stacks, flushing = Path(folder) / f"{name}.{os.getpid()}.json", Stacks(), threading.Lock()
 
     def flush() -> None:
-        path.write_text(json.dumps([[list(stack), seen] for stack, seen in stacks.items()]), encoding="utf-8")
+        with flushing:
+            path.write_text(json.dumps([[list(stack), seen] for stack, seen in stacks.items()]), encoding="utf-8")
 
     def sample(_number: int, frame: FrameType | None) -> None:
+        if flushing.locked():  # a tick of our own work, in the middle of it
+            return
         stacks[_stack(frame)] += 1
         if stacks.total() % FLUSH == 0:
             flush()
