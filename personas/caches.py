@@ -19,7 +19,17 @@ from uuid import UUID
 from personas.local.combined import CombinedRecogniser
 from personas.local.model import IntentModel, ModelError
 from personas.local.rules import Rule
-from personas.models import AIModel, BreakerHold, Intent, IntentRule, Persona, PersonaFallback, PersonaMapping
+from personas.models import (
+    AIModel,
+    BreakerHold,
+    Intent,
+    IntentRule,
+    Persona,
+    PersonaFallback,
+    PersonaMapping,
+    PromptVersion,
+    new_canary,
+)
 from personas.selection import Cast, Fallback, IntentSnapshot, ModelSnapshot
 from personas.types import PersonaSnapshot
 from templates_lib import caches as template_caches
@@ -29,7 +39,7 @@ from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.logs import get_logger
 from worktool_ai.lib.versions import rows_version
 
-__all__ = ["cast", "clear", "model_snapshot", "recogniser", "rule_of"]
+__all__ = ["cast", "clear", "model_snapshot", "persona_snapshot", "recogniser", "rule_of"]
 
 logger = get_logger(__name__)
 
@@ -53,8 +63,10 @@ def clear() -> None:
 
 def _load_cast() -> Cast:
     with borrowed():
+        rows = list(Persona.objects.filter(is_active=True).order_by("slug"))
+        latest = {version.persona_id: version for version in PromptVersion.latest(rows)}
         return Cast(
-            personas={row.id: _persona(row) for row in Persona.objects.filter(is_active=True).order_by("slug")},
+            personas={row.id: persona_snapshot(row, latest.get(row.id)) for row in rows},
             models={row.id: model_snapshot(row) for row in AIModel.objects.prefetch_related("holds")},
             fallbacks=_fallbacks(),
             mappings=dict(PersonaMapping.objects.values_list("word", "role_type")),
@@ -63,7 +75,12 @@ def _load_cast() -> Cast:
         )
 
 
-def _persona(row: Persona) -> PersonaSnapshot:
+def persona_snapshot(row: Persona, version: PromptVersion | None) -> PersonaSnapshot:
+    """Return a persona's row, with its latest version, as the chain uses it.
+
+    A prompt that was changed past the service has no version: its calls keep it themselves.
+    """
+    numbered = version if version and version.says_the_same_as(row) else None
     return PersonaSnapshot(
         id=row.id,
         slug=row.slug,
@@ -74,6 +91,9 @@ def _persona(row: Persona) -> PersonaSnapshot:
         max_tokens=row.max_tokens,
         capabilities=tuple(row.capabilities),
         model_id=row.model_id,
+        version_id=numbered.id if numbered else None,
+        canary=numbered.canary if numbered else new_canary(),
+        history_tokens=row.history_tokens,
     )
 
 

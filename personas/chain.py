@@ -18,6 +18,7 @@ from uuid import UUID
 import pydantic
 
 from personas.budgets.keeper import Hold, OverBudget, Settled, keeper
+from personas.prompts.parts import digest
 from personas.providers import RETRYABLE, Answer, ChatMessage, ChatRequest, Provider, ProviderError, registry
 from personas.resilience.gates import Admission, gates
 from personas.resilience.hops import Hop, HopReason, PassedOver
@@ -53,18 +54,20 @@ T = TypeVar("T")
 class RejectedAnswer(ProviderError):
     """The model answered, but not with something that can be used.
 
-    ``repaired`` is the request that may mend it; without one the model is not asked again.
+    ``again`` is the question that may mend it; without one the model is not asked again. ``code`` is the problem's
+    short name.
     """
 
-    def __init__(self, problem: str, repaired: ChatRequest | None = None) -> None:
+    def __init__(self, problem: str, again: Question | None = None, *, code: str = "") -> None:
         super().__init__("bad_answer", problem)
-        self.repaired = repaired
+        self.again = again
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked in one chain, and which capability that takes. ``noted`` is kept with each call besides the
-    messages.
+    """What is asked in one chain, and which capability that takes. ``noted`` is kept with each call; its ``parts``
+    stand for the messages, which are kept themselves where there are none.
     """
 
     task: TaskName
@@ -72,6 +75,13 @@ class Question:
     request: ChatRequest
     capability: str = ""
     noted: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    prompt_version_id: UUID | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a call stores of its request."""
+        if "parts" in self.noted:
+            return {**self.noted, "digest": digest(self.request.messages)}
+        return {**self.noted, "messages": [_as_dict(message) for message in self.request.messages]}
 
 
 def build_provider(model: ModelSnapshot) -> Provider:
@@ -152,8 +162,8 @@ class Chain:
                 delay = self._delay_after(error, follows)
                 if delay is None or not left:
                     return None
-                if isinstance(error, RejectedAnswer) and error.repaired:
-                    question = dataclasses.replace(question, request=error.repaired)
+                if isinstance(error, RejectedAnswer) and error.again:
+                    question = error.again
                 self._sleep(delay)
         return None
 
@@ -219,7 +229,7 @@ class Chain:
         if self._asked >= MAX_ATTEMPTS:
             return None
         if isinstance(error, RejectedAnswer):
-            return 0.0 if error.repaired and self.left_s > LEAST_S else None
+            return 0.0 if error.again and self.left_s > LEAST_S else None
         if follows or error.kind not in RETRYABLE:
             return None
         backoff = FIRST_DELAY_S * 2 ** (self._asked - 1)
@@ -245,8 +255,9 @@ class Chain:
             succeeded=error is None,
             error_kind=error.kind if error else "",
             error=error.message[:2000] if error else "",
-            request={**question.noted, "messages": [_as_dict(m) for m in question.request.messages]},
-            response={"text": answer.text} if answer else {},
+            prompt_version_id=question.prompt_version_id,
+            request=question.kept(),
+            response=_response(answer, error),
             prompt_tokens=answer.prompt_tokens if answer else None,
             completion_tokens=answer.completion_tokens if answer else None,
             cost=settled.cost,
@@ -271,6 +282,7 @@ class Chain:
             message_id=scope.message_id,
             run_id=scope.run_id,
             node_id=scope.node_id,
+            is_test=scope.is_test,
             **fields,
         )
         scope.calls.append(record)
@@ -290,6 +302,13 @@ def _chat(model: ModelSnapshot, request: ChatRequest) -> Answer:
 def _most_tokens(request: ChatRequest) -> int:
     """Return what a call may use: a character is hardly ever more than a token."""
     return sum(len(message.content) for message in request.messages) + request.max_tokens
+
+
+def _response(answer: Answer | None, error: ProviderError | None) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    problem = error.code if isinstance(error, RejectedAnswer) else ""
+    return {"text": answer.text, "problem": problem} if problem else {"text": answer.text}
 
 
 def _as_dict(message: ChatMessage) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -214,6 +216,12 @@ class Persona(models.Model):
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(2))],
     )
     max_tokens = models.PositiveIntegerField(_("most tokens"), default=2000)
+    history_tokens = models.PositiveIntegerField(
+        _("tokens for earlier lines"),
+        default=1500,
+        validators=[MaxValueValidator(20_000)],
+        help_text=_("Older lines are summarised. 0 shows the model only the line that it answers."),
+    )
     capabilities = ArrayField(
         models.CharField(max_length=32, choices=Capability), verbose_name=_("capabilities"), default=list, blank=True
     )
@@ -259,6 +267,49 @@ class PersonaFallback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.persona} → {self.model}"
+
+
+def new_canary() -> str:
+    """Return a word that nobody says by chance."""
+    return f"k{secrets.token_hex(5)}"
+
+
+class PromptVersion(models.Model):
+    """A persona's prompt as it was from some moment on. Never changed; without a persona once that was deleted."""
+
+    #: what makes a version another one
+    CONTENT = ("system_prompt", "temperature", "max_tokens")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    persona = models.ForeignKey(
+        Persona, null=True, on_delete=models.SET_NULL, related_name="versions", verbose_name=_("persona")
+    )
+    number = models.PositiveIntegerField(_("number"))
+    system_prompt = models.TextField(_("system prompt"))
+    temperature = models.DecimalField(_("temperature"), max_digits=3, decimal_places=2)
+    max_tokens = models.PositiveIntegerField(_("most tokens"))
+    canary = models.CharField(max_length=32, default=new_canary)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    made_by = models.CharField(_("made by"), max_length=150)
+    created_at = models.DateTimeField(_("made at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("prompt version")
+        verbose_name_plural = _("prompt versions")
+        ordering = ["persona", "-number"]
+        constraints = [models.UniqueConstraint(fields=["persona", "number"], name="personas_promptversion_number")]
+
+    def __str__(self) -> str:
+        return f"{self.persona or '—'} v{self.number}"
+
+    @classmethod
+    def latest(cls, personas: Iterable[Persona]) -> models.QuerySet[PromptVersion]:
+        """Return the newest version of each of these personas."""
+        return cls.objects.filter(persona__in=personas).order_by("persona_id", "-number").distinct("persona_id")
+
+    def says_the_same_as(self, other: Persona | PromptVersion) -> bool:
+        """Tell whether a persona or another version has this prompt, with these settings."""
+        return all(getattr(self, name) == getattr(other, name) for name in self.CONTENT)
 
 
 class PersonaMapping(models.Model):
@@ -348,6 +399,10 @@ class AICall(models.Model):
     persona = models.ForeignKey(
         Persona, null=True, on_delete=models.SET_NULL, related_name="calls", verbose_name=_("persona")
     )
+    prompt_version = models.ForeignKey(
+        PromptVersion, null=True, on_delete=models.SET_NULL, related_name="calls", verbose_name=_("prompt version")
+    )
+    is_test = models.BooleanField(_("test"), default=False, db_default=False)
     robot_id = models.UUIDField(null=True)
     room_id = models.UUIDField(null=True)
     conversation_id = models.UUIDField(null=True)

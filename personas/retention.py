@@ -16,6 +16,7 @@ from personas.models import (
     Persona,
     PersonaFallback,
     PersonaMapping,
+    PromptVersion,
 )
 from worktool_ai.lib import retention
 
@@ -23,4 +24,5 @@ retention.keep(AICall)
 retention.keep(BudgetNotice)
 retention.keep(AIModelHealthCheck, timedelta(days=30))
 retention.never(retention.SETTING, AIModel, Budget, Intent, IntentRule, Persona, PersonaFallback, PersonaMapping)
+retention.never("one for each change that a person makes; old calls show theirs", PromptVersion)
 retention.never("until somebody gives it back; at most one per model and capability", BreakerHold)

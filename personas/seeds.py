@@ -7,6 +7,7 @@ from personas.local.presets import PersonaPreset, load_intents, load_personas
 from personas.local.rules import Rule, load_rules
 from personas.model_presets import ModelPreset, load_models
 from personas.models import AIModel, Intent, IntentRule, Persona, PersonaMapping
+from personas.prompt_versions import number_prompt
 from personas.providers import registry
 from templates_lib.models import TemplateCategory
 from worktool_ai.accounts.seeding import plant
@@ -107,7 +108,10 @@ def _seed_personas() -> list[str]:
     mappings = {
         f"persona-mapping:{m.word}": PersonaMapping(word=m.word, role_type=m.role_type) for m in presets.mappings
     }
-    return plant({f"persona:{p.slug}": _persona(p, local) for p in presets.personas}) + plant(mappings)
+    planted = plant({f"persona:{p.slug}": _persona(p, local) for p in presets.personas})
+    for persona in Persona.objects.filter(versions__isnull=True):
+        number_prompt(persona, "seed")
+    return planted + plant(mappings)
 
 
 def _persona(preset: PersonaPreset, model: AIModel | None) -> Persona:

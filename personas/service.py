@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from personas import caches, local_model, prompts
 from personas.chain import Chain, Question, RejectedAnswer
-from personas.checks import answer_problem
+from personas.checks import Evidence, Problem, reply_problem, tidied
+from personas.prompts import ReplyParts, Voice
 from personas.providers import Answer, ChatMessage, ChatRequest, Image
 from personas.selection import Cast, LineUp, ModelSnapshot
 from personas.types import (
@@ -32,8 +33,11 @@ from personas.types import (
     PictureResult,
     ReportOptions,
 )
+from worktool_ai.lib import logs
 
 __all__ = ["AIService"]
+
+logger = logs.get_logger(__name__)
 
 INTENT_MAX_TOKENS = 300
 #: An intent is judged, not composed.
@@ -42,14 +46,18 @@ HEALTH_DEADLINE_S = 15.0
 
 
 class AIService:
-    """All calls of one piece of work; ``scope`` says whose they are and collects them."""
+    """All calls of one piece of work; ``scope`` says whose they are and collects them.
 
-    def __init__(self, scope: CallScope | None = None) -> None:
+    ``cast`` stands in for the personas and models in force, where somebody tries out others.
+    """
+
+    def __init__(self, scope: CallScope | None = None, cast: Cast | None = None) -> None:
         self.scope = scope or CallScope()
+        self._cast = cast
 
     def recognize_intent(self, message: str, context: AIContext) -> IntentRecognitionResult:
         """Tell what a line wants; below ``context.threshold`` the honest answer is ``unclear``."""
-        cast = caches.cast()
+        cast = self._cast or caches.cast()
         persona = cast.persona(context.persona_id, context.persona_type)
         line_up = cast.line_up(persona, "intent")
         chain = Chain(self.scope, context.deadline_s, line_up.passed)
@@ -71,21 +79,25 @@ class AIService:
         context: AIContext,
         cast: Cast,
     ) -> IntentRecognitionResult | None:
-        request = ChatRequest(
-            messages=prompts.intent_messages(message, context.history, cast),
-            temperature=INTENT_TEMPERATURE,
-            max_tokens=INTENT_MAX_TOKENS,
-            timeout=context.deadline_s,
-            as_json=True,
-            schema=prompts.intent_schema(cast),
-        )
+        parts = prompts.IntentParts(message, context.history)
+        schema = prompts.intent_schema(cast)
+
+        def question(parts: prompts.IntentParts) -> Question:
+            request = ChatRequest(
+                messages=prompts.intent_messages(parts, cast),
+                temperature=INTENT_TEMPERATURE,
+                max_tokens=INTENT_MAX_TOKENS,
+                timeout=context.deadline_s,
+                as_json=True,
+                schema=schema,
+            )
+            return Question("intent", persona.id, request, line_up.capability, {"parts": parts.kept()})
 
         def accept(model: ModelSnapshot, answer: Answer) -> IntentRecognitionResult:
             try:
                 parsed = prompts.parse_intent(answer.text, cast)
             except prompts.BadIntentAnswer as problem:
-                repaired = prompts.repair_messages(request.messages, answer.text, problem)
-                raise RejectedAnswer(str(problem), replace(request, messages=repaired)) from None
+                raise RejectedAnswer(str(problem), question(parts.mended(answer.text, problem))) from None
             return IntentRecognitionResult(
                 intent=parsed.intent,
                 topic=parsed.topic,
@@ -95,14 +107,13 @@ class AIService:
                 model=answer.model,
             )
 
-        question = Question("intent", persona.id, request, line_up.capability, {"text": message})
-        return chain.ask(line_up.models, question, accept)
+        return chain.ask(line_up.models, question(parts), accept)
 
     def generate_reply(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> GenerateReplyResult:
         """Answer the last of ``messages`` (oldest first; ``user`` is the customer). The text is checked."""
         if not messages:
             raise ValueError("a reply needs at least the line that it answers")
-        cast = caches.cast()
+        cast = self._cast or caches.cast()
         persona = cast.persona(options.persona_id, options.persona_type)
         options = _calm(options, cast)
         line_up = cast.line_up(persona, "reply")
@@ -118,20 +129,22 @@ class AIService:
         messages: Sequence[ChatMessage],
         options: GenerateOptions,
     ) -> GenerateReplyResult | None:
-        prompt = prompts.reply_messages(
-            persona,
-            messages,
-            kind=options.kind,
-            facts=options.values,
-            hints=local_model.hints(persona, messages[-1].content, options),
-            instructions=options.instructions,
-        )
-        request = ChatRequest(prompt, persona.temperature, persona.max_tokens, timeout=options.deadline_s)
+        voice = Voice(persona.system_prompt, persona.canary)
+        parts = _reply_parts(persona, messages, options)
+
+        def question(parts: ReplyParts) -> Question:
+            prompt = prompts.reply_messages(voice, parts)
+            request = ChatRequest(prompt, persona.temperature, persona.max_tokens, timeout=options.deadline_s)
+            noted = {"intent": options.intent, "topic": options.topic, "parts": parts.kept()}
+            if persona.version_id is None:
+                noted["voice"] = asdict(voice)
+            return Question("reply", persona.id, request, line_up.capability, noted, persona.version_id)
 
         def accept(model: ModelSnapshot, answer: Answer) -> GenerateReplyResult:
-            text = answer.text.strip()
-            if problem := answer_problem(text, system_prompt=persona.system_prompt):
-                raise RejectedAnswer(problem)
+            text = tidied(answer.text)
+            if problem := _problem(text, Evidence(voice, parts)):
+                mended = question(parts.mended(answer.text, problem.sentence))
+                raise RejectedAnswer(problem.sentence, mended, code=problem.code)
             return GenerateReplyResult(
                 text=text,
                 kind=options.kind,
@@ -145,12 +158,11 @@ class AIService:
                 completion_tokens=answer.completion_tokens,
             )
 
-        noted = {"kind": options.kind, "intent": options.intent, "topic": options.topic}
-        return chain.ask(line_up.models, Question("reply", persona.id, request, line_up.capability, noted), accept)
+        return chain.ask(line_up.models, question(parts), accept)
 
     def generate_report(self, data: Any, options: ReportOptions) -> GenerateReportResult:
         """Put figures into words; without a model that can, they are listed as they are."""
-        cast = caches.cast()
+        cast = self._cast or caches.cast()
         persona = cast.persona(options.persona_id)
         line_up = cast.line_up(persona, "report")
         chain = Chain(self.scope, options.deadline_s, line_up.passed)
@@ -177,7 +189,7 @@ class AIService:
 
     def describe_picture(self, image: Image, options: PictureOptions) -> PictureResult | None:
         """Tell what is to be seen on a picture; None when no model could look: ask the customer for text then."""
-        cast = caches.cast()
+        cast = self._cast or caches.cast()
         persona = cast.persona(options.persona_id, options.persona_type)
         line_up = cast.line_up(persona, "picture")
         request = ChatRequest(
@@ -212,6 +224,30 @@ class AIService:
             error_kind=call.error_kind,
             error=call.error,
         )
+
+
+def _reply_parts(persona: PersonaSnapshot, messages: Sequence[ChatMessage], options: GenerateOptions) -> ReplyParts:
+    *earlier, line = messages
+    turns, summary = prompts.bounded_turns(earlier, options.shown_turns, persona.history_tokens)
+    return ReplyParts(
+        line=line.content[: prompts.LINE_CHARS],
+        kind=options.kind,
+        turns=turns,
+        summary=summary,
+        facts={**options.values, **options.facts},
+        notes=options.notes,
+        hints=tuple(local_model.hints(persona, line.content, options)),
+        instructions=options.instructions,
+    )
+
+
+def _problem(text: str, evidence: Evidence) -> Problem | None:
+    """Judge an answer; what cannot be judged is not sent."""
+    try:
+        return reply_problem(text, evidence)
+    except Exception:
+        logger.exception("reply_check_failed")
+        return Problem("unchecked", "回答无法检查")
 
 
 def _calm(options: GenerateOptions, cast: Cast) -> GenerateOptions:

@@ -131,10 +131,15 @@ class GenerateOptions(_Json):
     kind: ReplyKind = "answer"
     is_group: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
+    #: Further facts, which no template knows; ``notes`` (colleagues' remarks) are never told to the customer.
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     seed: str = ""
     #: Further instructions of ours for a model (a node's own), never a customer's words.
     instructions: str = ""
     max_hints: int = 3
+    #: Earlier lines shown as they are, at most; of what is older only a summary.
+    shown_turns: int = 10
     deadline_s: float = 8.0
 
 
@@ -236,6 +241,8 @@ class AICallRecord(_Json):
     cost: Decimal | None = None
     #: What counts in budgets while the cost is unknown.
     estimate: Decimal | None = None
+    prompt_version_id: UUID | None = None
+    is_test: bool = False
     robot_id: str | None = None
     room_id: str | None = None
     conversation_id: str | None = None
@@ -256,12 +263,18 @@ class CallScope:
     message_id: str | None = None
     run_id: str | None = None
     node_id: str = ""
+    #: Asked by a person who tries something out; nothing of it reaches a customer.
+    is_test: bool = False
     calls: list[AICallRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonaSnapshot(_Json):
-    """A persona as it was when last read. ``model_id`` is the row of its AI model, None for the local one."""
+    """A persona as it was when last read. ``model_id`` is the row of its AI model, None for the local one.
+
+    ``version_id`` names the prompt version that holds this prompt, None for one that was never numbered. An answer
+    that holds the ``canary`` has leaked the prompt. ``history_tokens`` bounds what is shown of earlier lines.
+    """
 
     id: UUID
     slug: str
@@ -272,3 +285,6 @@ class PersonaSnapshot(_Json):
     max_tokens: int
     capabilities: tuple[str, ...] = ()
     model_id: UUID | None = None
+    version_id: UUID | None = None
+    canary: str = field(default="", repr=False)
+    history_tokens: int = 1500

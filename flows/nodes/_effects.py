@@ -36,6 +36,9 @@ class AskModel(_Data):
     ``file`` where the template sends one; of ``picture``: text, or the problem, or nothing where there is no picture.
 
     ``picture`` is a reference (the context's ``file_url``): bytes stand in no effect.
+
+    ``facts`` fill templates and are told to the model, ``known`` only the latter; ``notes`` (colleagues' remarks) are
+    never told to the customer. Of ``history`` the last ``shown_turns`` lines are shown, older ones summarised.
     """
 
     kind: ClassVar[str] = "ask_model"
@@ -49,6 +52,9 @@ class AskModel(_Data):
     topic: str | None = None
     history: tuple[tuple[str, str], ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    shown_turns: int = 10
     is_private: bool = False
     threshold: float = 0.0
     timeout_s: float = 20.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +14,9 @@ from worktool_ai.lib.config import gettext_noop as _
 
 #: Topics whose answer promises that a person will come back to the customer.
 HANDOVER_TOPICS = frozenset({"转人工", "投诉处理"})
+
+_CHINA = timezone(timedelta(hours=8))
+_WEEKDAYS = "一二三四五六日"
 
 
 class AiReply(Node):
@@ -42,7 +46,7 @@ class AiReply(Node):
 
     def run(self, ctx: NodeContext) -> Effect:
         data = ctx.data
-        history = ctx.history[-self.config.history_lines :] if self.config.history_lines else ()
+        history = ctx.history if self.config.history_lines else ()
         return AskModel(
             task="reply",
             text=data.words,
@@ -57,6 +61,9 @@ class AiReply(Node):
                 "botName": data.robot_name,
                 "groupName": data.group_name or "",
             },
+            known={"现在": _china_time(ctx.now), "场合": "客户群" if data.is_group else "私聊"},
+            notes=_notes(ctx),
+            shown_turns=self.config.history_lines,
             is_private=not data.is_group,
             timeout_s=self.config.timeout_s,
         )
@@ -93,3 +100,19 @@ class AiReply(Node):
         if ctx.data.deliveries and (ctx.data.intent == "risk" or ctx.data.topic in HANDOVER_TOPICS):
             return "handed_over"
         return "answered"
+
+
+def _china_time(moment: datetime) -> str:
+    local = moment.astimezone(_CHINA)
+    return f"{local:%Y年%m月%d日} 星期{_WEEKDAYS[local.weekday()]} {local:%H:%M}（北京时间）"
+
+
+def _notes(ctx: NodeContext) -> dict[str, str]:
+    """Remarks that say more than the name: colleagues wrote them, for themselves."""
+    data, remark = ctx.data, ctx.robot.private_address
+    notes = {}
+    if data.group_remark and data.group_remark != data.group_name:
+        notes["群备注"] = data.group_remark
+    if remark and remark != data.user_name:
+        notes["客户备注"] = remark
+    return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from personas.model_stub.answers import answer, customer_words, echoes, last_use
 from personas.model_stub.behaviour import Behaviour, FaultBoard, Faults, behave, in_model_name, in_text
 from personas.model_stub.stats import Stats
 from worktool_ai.lib.loopback import LoopbackApp, Request, Response, json_response
+
+#: The latest requests are kept as they came in.
+KEPT_REQUESTS = 50
 
 Route = Callable[[Request], Awaitable[Response | None]]
 
@@ -28,6 +32,7 @@ class ModelStub:
         self._latency_s = latency_s
         self._faults = FaultBoard()
         self._stats = Stats()
+        self._asked: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
         self._ids = itertools.count(1)
         self._routes: dict[tuple[str, str], Route] = {
             ("POST", "/v1/chat/completions"): self.complete,
@@ -35,6 +40,7 @@ class ModelStub:
             ("GET", "/stub/health"): self.health,
             ("GET", "/stub/stats"): self.stats,
             ("DELETE", "/stub/stats"): self.clear_stats,
+            ("GET", "/stub/requests"): self.requests,
             ("GET", "/stub/faults"): self.faults,
             ("PUT", "/stub/faults"): self.set_faults,
         }
@@ -50,6 +56,7 @@ class ModelStub:
             asked = _parse(request)
         except BadRequest as error:
             return _error(400, str(error))
+        self._asked.append(asked)
         text, purpose = last_user_text(asked["messages"]), purpose_of(asked)
         orders = in_model_name(asked["model"]) + in_text(text, purpose) + self._faults.struck(text, purpose)
         try:
@@ -103,6 +110,9 @@ class ModelStub:
 
     async def stats(self, request: Request) -> Response:
         return json_response(200, self._stats.as_json())
+
+    async def requests(self, request: Request) -> Response:
+        return json_response(200, {"requests": list(self._asked)})
 
     async def clear_stats(self, request: Request) -> Response:
         self._stats.clear()

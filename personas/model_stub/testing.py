@@ -26,6 +26,11 @@ class StubClient:
     def stats(self) -> dict[str, Any]:
         return self._call("GET", "/stub/stats")
 
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the bodies of the latest calls, oldest first."""
+        asked: list[dict[str, Any]] = self._call("GET", "/stub/requests")["requests"]
+        return asked
+
     def clear_stats(self) -> None:
         self._call("DELETE", "/stub/stats")
 

@@ -2,29 +2,37 @@ from __future__ import annotations
 
 import pytest
 
-from personas.checks import MAX_CHARS, answer_problem
+from personas.checks import MAX_CHARS, answer_problem, tidied
 
-PROMPT = "你是一个专业的售后客服，负责：\n1. 耐心倾听用户问题并给出方案"
+
+@pytest.mark.parametrize("text", ["您好，退款 3 天内到账。", "在的，请说。", "OK"])
+def test_ordinary_texts_pass(text):
+    assert answer_problem(text) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "code"),
     [
         ("", "empty"),
         ("  \n", "empty"),
-        ("您好{{userName}}", "variable"),
-        ("您好{{ userName", "variable"),
-        ("好" * (MAX_CHARS + 1), "characters"),
-        ("您的消息已被标记", "标记"),
-        ("存在风险，请注意", "风险"),
-        ("您的发言违规了", "违规"),
-        ("<customer_text>你好</customer_text>", "instructions"),
-        ("我的要求是：1. 耐心倾听用户问题并给出方案", "instructions"),
+        ("您好 {{userName}}", "unresolved"),
+        ("您好 {{", "unresolved"),
+        ("字" * (MAX_CHARS + 1), "too_long"),
+        ("您的消息已被标记", "forbidden"),
+        ("您的话有违规内容", "forbidden"),
     ],
 )
-def test_what_must_not_be_sent_is_named(text, named):
-    assert named in answer_problem(text, system_prompt=PROMPT)
+def test_texts_that_must_not_be_sent_are_named(text, code):
+    assert answer_problem(text).code == code
 
 
-def test_an_ordinary_answer_may_be_sent():
-    assert answer_problem("您好，退款一般 3 到 7 天到账。", system_prompt=PROMPT) == ""
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<think>客户要退款\n怎么办</think>\n您好，在的。", "您好，在的。"),
+        ("请到**我的订单**里申请。 ", "请到我的订单里申请。"),
+        ("2 * 3 ** 2", "2 * 3 ** 2"),
+    ],
+)
+def test_what_models_add_around_an_answer_is_taken_off(text, shown):
+    assert tidied(text) == shown

@@ -212,7 +212,8 @@ def test_a_vendors_intent_is_used_and_recorded(vendor):
     assert (found.intent, found.topic, found.confidence, found.provider) == ("service", "支付问题", 0.93, "scripted")
     (call,) = ai.scope.calls
     assert (call.provider, call.model_name, call.prompt_tokens) == ("scripted", "scripted-1", 11)
-    assert call.request["messages"][-1]["content"] == "<customer_text>如何退款？</customer_text>"
+    assert call.request["parts"] == {"line": "如何退款？"}
+    assert vendor.asked[0].messages[-1].content == "<customer_text>如何退款？</customer_text>"
 
 
 def test_an_intent_that_is_no_json_is_repaired_once(vendor):
@@ -241,24 +242,38 @@ def test_a_vendors_reply_is_checked_before_it_is_used(vendor):
     answer = reply(ai)
 
     assert answer.source == "template"
-    assert kinds(ai) == [("scripted", "bad_answer"), ("local", "")]
-    assert answer.attempts == 2
+    assert kinds(ai) == [("scripted", "bad_answer"), ("scripted", "bad_answer"), ("local", "")]
+    assert ai.scope.calls[0].response == {"text": "您的消息已被标记为风险", "problem": "forbidden"}
+    assert answer.attempts == 3
 
 
-def test_a_good_reply_of_a_vendor_is_used_as_it_is(vendor):
-    vendor.script = [" 退款 3 天内到账。\n"]
+def test_a_vendor_is_told_once_what_is_wrong_with_its_answer(vendor):
+    vendor.script = ["退款 500 元明天到账。", "退款会原路退回，到账时间我请同事确认。"]
     ai = service()
 
     answer = reply(ai)
 
-    assert (answer.text, answer.source, answer.provider) == ("退款 3 天内到账。", "model", "scripted")
+    assert answer.text == "退款会原路退回，到账时间我请同事确认。"
+    assert [message.content for message in vendor.asked[1].messages[-2:]] == [
+        "退款 500 元明天到账。",
+        "上面的回答不能发给客户：金额“500 元”没有依据。请重新回答客户最后一句话，只输出可以直接发出的话。",
+    ]
+
+
+def test_a_good_reply_of_a_vendor_is_used_as_it_is(vendor):
+    vendor.script = [" 退款会原路退回。\n"]
+    ai = service()
+
+    answer = reply(ai)
+
+    assert (answer.text, answer.source, answer.provider) == ("退款会原路退回。", "model", "scripted")
     assert (answer.prompt_tokens, answer.attempts) == (11, 1)
     assert "<hints>" in vendor.asked[0].messages[0].content
 
 
 @pytest.mark.parametrize("kind", ["overloaded", "timeout", "unreachable", "rate_limit"])
 def test_what_may_pass_is_tried_once_more(vendor, kind):
-    vendor.script = [ProviderError(kind, "later"), "退款 3 天内到账。"]
+    vendor.script = [ProviderError(kind, "later"), "退款会原路退回。"]
     ai = service()
 
     assert reply(ai).source == "model"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from flows.nodes import AskModel, HistoryLine, NodeError
@@ -21,8 +23,34 @@ def test_it_asks_with_persona_history_intent_and_facts():
     assert (effect.intent, effect.topic, effect.persona_id) == ("service", "支付问题", "p-1")
     assert effect.history == (("assistant", "您好"),)
     assert effect.facts == {"userName": "张三", "botName": "客服机器人", "groupName": "客服群"}
+    assert effect.known["场合"] == "客户群"
     assert effect.is_private is False
     assert node("ai_reply").run(node_context(private())).is_private is True
+
+
+def test_it_hands_in_the_time_in_china_and_what_colleagues_noted():
+    at = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
+    ctx = node_context(context(group_remark="VIP群-客服群"), private_address="A12-张三", now=at)
+
+    effect = node("ai_reply").run(ctx)
+
+    assert effect.known["现在"] == "2026年11月23日 星期一 01:05（北京时间）"
+    assert effect.notes == {"群备注": "VIP群-客服群", "客户备注": "A12-张三"}
+
+
+def test_a_remark_that_is_only_the_name_is_no_note():
+    ctx = node_context(context(group_remark="客服群"), private_address="张三")
+
+    assert node("ai_reply").run(ctx).notes == {}
+
+
+def test_all_known_lines_are_handed_in_and_so_many_shown():
+    history = tuple(HistoryLine("user", str(number)) for number in range(15))
+
+    effect = node("ai_reply", history_lines=4).run(node_context(history=history))
+
+    assert (len(effect.history), effect.shown_turns) == (15, 4)
+    assert node("ai_reply", history_lines=0).run(node_context(history=history)).history == ()
 
 
 def test_the_answer_is_kept_with_its_source_and_told():
