@@ -6,12 +6,14 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from personas.models import AICall
+from personas.rebuilding import rebuilt_prompt
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import links
 
@@ -21,14 +23,29 @@ class AICallAdmin(ReadOnlyModelAdmin):
     """Every call to a model, also the failed ones, with what was asked and answered."""
 
     list_display = ("created_at", "task", "shown_model", "persona", "shown_outcome", "duration_ms", "shown_tokens")
-    list_filter = (("created_at", RangeDateTimeFilter), "task", "provider", "succeeded", "error_kind")
+    list_filter = (("created_at", RangeDateTimeFilter), "task", "provider", "succeeded", "error_kind", "is_test")
     list_filter_submit = True
-    list_select_related = ("persona", "model")
+    list_select_related = ("persona", "model", "prompt_version__persona")
     search_fields = ("run_id", "message_id", "conversation_id", "model_name", "error")
     search_help_text = _("Id of a run, message or conversation, name of a model, or words of an error")
     show_full_result_count = False
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("created_at", "task", "provider", "model", "model_name", "persona", "attempt")}),
+        (
+            None,
+            {
+                "fields": (
+                    "created_at",
+                    "task",
+                    "provider",
+                    "model",
+                    "model_name",
+                    "persona",
+                    "prompt_version",
+                    "attempt",
+                    "is_test",
+                )
+            },
+        ),
         (
             _("Outcome"),
             {
@@ -47,8 +64,11 @@ class AICallAdmin(ReadOnlyModelAdmin):
             _("Whose call"),
             {"fields": ("run_id", "node_id", "message_id", "conversation_id", "robot_id", "shown_links")},
         ),
-        (_("Asked and answered"), {"fields": ("shown_request", "shown_response")}),
+        (_("Asked and answered"), {"fields": ("shown_prompt", "shown_request", "shown_response")}),
     )
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("personas/prompts.css",)}
 
     @display(description=_("model"))
     def shown_model(self, call: AICall) -> str:
@@ -66,6 +86,12 @@ class AICallAdmin(ReadOnlyModelAdmin):
     def shown_links(self, call: AICall) -> SafeString:
         found = ((address, title) for title, address in links.for_row(call))
         return format_html_join(" · ", '<a href="{}">{}</a>', found)
+
+    @display(description=_("full prompt"))
+    def shown_prompt(self, call: AICall) -> SafeString | str:
+        """The messages as the model got them, built again of prompt version and parts."""
+        prompt = rebuilt_prompt(call)
+        return render_to_string("personas/prompt.html", {"prompt": prompt}) if prompt else "—"
 
     @display(description=_("request"))
     def shown_request(self, call: AICall) -> SafeString:

@@ -33,6 +33,7 @@ class Ability(StrEnum):
     READ_FLOWS = "flows.read"
     READ_ALERTS = "alerts.read"
     HANDLE_ALERTS = "alerts.handle"
+    TRY_PROMPTS = "prompts.try"  # costs money, and shows what models are told
     EXPORT = "export"
     SIGNED_IN = "signed_in"
 
@@ -58,7 +59,7 @@ _OPERATOR = _VIEWER | {
 
 ABILITIES: Mapping[str, frozenset[Ability]] = {
     Role.OWNER: frozenset(Ability),
-    Role.ENGINEER: _OPERATOR,
+    Role.ENGINEER: _OPERATOR | {Ability.TRY_PROMPTS},
     Role.OPERATOR: _OPERATOR,
     Role.VIEWER: _VIEWER,
 }
@@ -77,6 +78,7 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "accounts.seedmark": (_VIEW, _VIEW, _NONE, _NONE),
     "templates_lib.*": (_ALL, _ALL, _ALL, _VIEW),
     "personas.persona": (_ALL, _ALL, _ALL, _VIEW),
+    "personas.promptversion": (_VIEW, _VIEW, _VIEW, _VIEW),
     "personas.personamapping": (_ALL, _ALL, _ALL, _VIEW),
     "personas.intent": (_ALL, _ALL, _VIEW, _VIEW),
     "personas.intentrule": (_ALL, _ALL, _EDIT, _VIEW),
