@@ -15,19 +15,15 @@ from personas.budgets import targets
 from personas.budgets.models import BudgetScope
 from personas.budgets.notices import Reached
 from robots.models import Room
-from worktool_ai.accounts.models import ScopeKind
-from worktool_ai.accounts.scopes import Scope
 
 __all__ = ["raise_for", "resolve"]
-
-_EVERYWHERE = Scope(ScopeKind.ALL, frozenset())
 
 
 def raise_for(reached: Reached) -> None:
     """Raise an alert for a level that a budget has reached, in the caller's transaction, and have it told."""
     budget = reached.budget
     is_spent = reached.level >= 100
-    what = targets.title(budget.scope, budget.target, _EVERYWHERE)
+    what = targets.title(budget.scope, budget.target, targets.EVERYWHERE)
     title = _("The budget for %(what)s is used up") if is_spent else _("The budget for %(what)s is nearly used up")
     until = f"{reached.until:%Y-%m-%d %H:%M}"
     note = (
@@ -62,7 +58,7 @@ def _whose(scope: str, target: UUID | None) -> tuple[UUID | None, UUID | None]:
     if target and scope == BudgetScope.ROOM:
         room = Room.objects.filter(pk=target).first()
         return (room.robot_id, room.pk) if room else (None, None)
-    if scope == BudgetScope.ROBOT and targets.names(scope, [target], _EVERYWHERE):
+    if scope == BudgetScope.ROBOT and targets.names(scope, [target], targets.EVERYWHERE):
         return target, None
     return None, None
 

@@ -45,6 +45,7 @@ _GROUPS: tuple[tuple[Any, str, tuple[tuple[str, str], ...]], ...] = (
             ("personas.intentrule", "rule"),
             ("personas.aimodel", "neurology"),
             ("personas.aicall", "network_intelligence"),
+            ("personas.budget", "payments"),
         ),
     ),
     (

@@ -15,6 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from alerts.models import Alert, AlertState
 from monitoring.lines import LineState, state_filter
+from personas.budgets.overview import active_notices, total_cost
+from personas.budgets.periods import Period
+from personas.budgets.prices import shown
 from robots.models import Command, CommandState, Direction, Message, Robot
 from worktool_ai.accounts.admin_pages import page_of
 from worktool_ai.accounts.permissions import Ability, may
@@ -41,7 +44,7 @@ def tiles(person: Any) -> list[Tile]:
     if not may(person, Ability.READ_LINES):
         return []
     since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    return [*_line_tiles(person, since), _unknown_sends(person, since), _open_alerts(person)]
+    return [*_line_tiles(person, since), _unknown_sends(person, since), _open_alerts(person), *_costs(person)]
 
 
 def _line_tiles(person: Any, since: datetime) -> list[Tile]:
@@ -84,6 +87,20 @@ def _open_alerts(person: Any) -> Tile:
     page = page_of(person, "alerts.alert")
     href = f"{page}?{urlencode({'state__exact': AlertState.OPEN})}" if page else ""
     return Tile(_("Open alerts"), str(count), "", href, "bad" if count else "good")
+
+
+def _costs(person: Any) -> list[Tile]:
+    """Today's costs of calls to models, for those who may see costs."""
+    if not may(person, Ability.READ_COSTS):
+        return []
+    cost, unknown = total_cost(Period.DAY, scope_of(person))
+    note = _("and %(count)d calls of unknown cost") % {"count": unknown} if unknown else ""
+    spent = active_notices(scope_of(person))
+    if spent:
+        note = _("%(count)d budgets used up or nearly") % {"count": spent}
+    return [
+        Tile(_("Cost of models today"), shown(cost), note, reverse("admin:personas_spending"), "bad" if spent else "")
+    ]
 
 
 def _panel(since: datetime, state: str) -> str:

@@ -22,4 +22,5 @@ def _robots(scope: Scope) -> QuerySet[Robot]:
 
 
 def _rooms(scope: Scope) -> QuerySet[Room]:
-    return scope.filter(Room.objects.select_related("robot"), "robot")
+    """Groups only: the name of a private chat is a person's."""
+    return scope.filter(Room.objects.filter(is_group=True).select_related("robot"), "robot")

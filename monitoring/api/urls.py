@@ -9,6 +9,7 @@ from monitoring.api.alerts import AlertViewSet
 from monitoring.api.catalogue import MeView, NodeTypesView, RobotViewSet, RoomViewSet
 from monitoring.api.commands import CommandViewSet
 from monitoring.api.conversations import ConversationViewSet
+from monitoring.api.costs import BudgetsView, SpendView
 from monitoring.api.messages import MessageViewSet, OpenQuestionViewSet
 from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
@@ -33,6 +34,8 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("v1/node-types/", NodeTypesView.as_view(), name="node-types"),
     path("v1/error-codes/", ErrorCodesView.as_view(), name="error-codes"),
+    path("v1/spend/", SpendView.as_view(), name="spend"),
+    path("v1/budgets/", BudgetsView.as_view(), name="budgets"),
     path("v1/me/", MeView.as_view(), name="me"),
     path("v1/", include(router.urls)),
 ]

@@ -3,6 +3,6 @@
 Django looks for ``personas.admin``; importing the files registers their pages.
 """
 
-from personas.admin import calls, intents, models, personas
+from personas.admin import budgets, calls, intents, models, personas
 
-__all__ = ["calls", "intents", "models", "personas"]
+__all__ = ["budgets", "calls", "intents", "models", "personas"]

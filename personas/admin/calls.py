@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
+from personas.budgets.prices import shown
 from personas.models import AICall
 from personas.rebuilding import rebuilt_prompt
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
@@ -22,7 +23,10 @@ from worktool_ai.lib import links
 class AICallAdmin(ReadOnlyModelAdmin):
     """Every call to a model, also the failed ones, with what was asked and answered."""
 
-    list_display = ("created_at", "task", "shown_model", "persona", "shown_outcome", "duration_ms", "shown_tokens")
+    list_display = (
+        *("created_at", "task", "shown_model", "persona", "shown_outcome", "duration_ms"),
+        *("shown_tokens", "shown_cost"),
+    )
     list_filter = (("created_at", RangeDateTimeFilter), "task", "provider", "succeeded", "error_kind", "is_test")
     list_filter_submit = True
     list_select_related = ("persona", "model", "prompt_version__persona")
@@ -56,13 +60,14 @@ class AICallAdmin(ReadOnlyModelAdmin):
                     "duration_ms",
                     "prompt_tokens",
                     "completion_tokens",
-                    "cost",
+                    "shown_cost",
+                    "shown_estimate",
                 )
             },
         ),
         (
             _("Whose call"),
-            {"fields": ("run_id", "node_id", "message_id", "conversation_id", "robot_id", "shown_links")},
+            {"fields": ("run_id", "node_id", "message_id", "conversation_id", "room_id", "robot_id", "shown_links")},
         ),
         (_("Asked and answered"), {"fields": ("shown_prompt", "shown_request", "shown_response")}),
     )
@@ -81,6 +86,15 @@ class AICallAdmin(ReadOnlyModelAdmin):
     @display(description=_("tokens"))
     def shown_tokens(self, call: AICall) -> str:
         return f"{_or_dash(call.prompt_tokens)} + {_or_dash(call.completion_tokens)}"
+
+    @display(description=_("cost"))
+    def shown_cost(self, call: AICall) -> str:
+        return shown(call.cost)
+
+    @display(description=_("set aside for it in budgets"))
+    def shown_estimate(self, call: AICall) -> str:
+        """Only where the cost is unknown."""
+        return shown(call.estimate)
 
     @display(description=_("links"))
     def shown_links(self, call: AICall) -> SafeString:

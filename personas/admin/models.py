@@ -35,6 +35,7 @@ class AIModelAdmin(RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, Au
         (None, {"fields": ("name", "provider", "model_id", "model_type", "is_active", "note")}),
         (_("Access"), {"fields": ("api_endpoint", "api_key")}),
         (_("What it is used for"), {"fields": ("capabilities",)}),
+        (_("Price"), {"fields": (("input_price", "output_price"),)}),
         (_("Configuration"), {"fields": ("config",)}),
     )
     row_actions = (RowAction("test", _("Test now with a real question"), "network_ping"),)

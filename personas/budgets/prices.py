@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
+from django.conf import settings
+
 from personas.providers import ChatMessage, ChatRequest
 
-__all__ = ["FREE", "REFUSED", "UNIT", "Price", "tokens_at_most"]
+__all__ = ["FREE", "REFUSED", "UNIT", "Price", "shown", "tokens_at_most"]
 
 #: The smallest amount that is told apart.
 UNIT = Decimal("0.000001")
@@ -25,6 +27,8 @@ REFUSED: frozenset[str] = frozenset({"auth", "quota", "rate_limit", "bad_request
 #: A cost above it does not fit the column; tokens that make it are a vendor's mistake.
 _MOST = Decimal(1_000_000)
 _PER = Decimal(1_000_000)
+#: From which amount on how many digits are shown.
+_DIGITS = ((Decimal(1), Decimal("0.01")), (Decimal("0.01"), Decimal("0.0001")), (Decimal(0), UNIT))
 #: Tokens by which a vendor marks where a message begins and whose it is.
 _FRAME_TOKENS = 16
 #: Tokens that a picture is cut into, at most, by the models that we know.
@@ -51,6 +55,14 @@ class Price:
 
     def _exact(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
         return (prompt_tokens * self.input + completion_tokens * self.output) / _PER
+
+
+def shown(amount: Decimal | None) -> str:
+    """Return an amount as people read it, with its currency: a dash for unknown, more digits for small ones."""
+    if amount is None:
+        return "—"
+    digits = next(digits for least, digits in _DIGITS if amount >= least) if amount else _DIGITS[0][1]
+    return f"{amount.quantize(digits, ROUND_HALF_UP):f} {settings.COST_CURRENCY}"
 
 
 def tokens_at_most(request: ChatRequest) -> int:

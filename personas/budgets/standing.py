@@ -48,21 +48,25 @@ class Status:
 
 def statuses(budgets: Sequence[BudgetSnapshot]) -> list[Status]:
     """Return how these budgets stand now; counters that are behind the rows are brought up to them."""
-    found = []
-    for budget, (line, span) in zip(budgets, lines_of(budgets, clock.now()), strict=True):
-        spent, held = _ask(line, spending.charged(budget, span))
-        found.append(Status(budget, span, spent, held))
-    return found
+    with_spans = lines_of(budgets, clock.now())
+    spent = [spending.charged(budget, span) for budget, (_line, span) in zip(budgets, with_spans, strict=True)]
+    counted = _counted([line for line, _span in with_spans], spent)
+    figures = counted or [(amount, None) for amount in spent]
+    return [
+        Status(budget, span, *pair) for budget, (_line, span), pair in zip(budgets, with_spans, figures, strict=True)
+    ]
 
 
-def _ask(line: Line, spent: Decimal) -> tuple[Decimal, Decimal | None]:
+def _counted(lines: Sequence[Line], spent: Sequence[Decimal]) -> list[tuple[Decimal, Decimal | None]]:
+    """Return what was spent and is held by the counters; nothing when Redis is away."""
     counters = keeper().counters
     try:
-        counters.counted(line, micro(spent))
-        (standing,) = counters.standings([line])
+        for line, amount in zip(lines, spent, strict=True):
+            counters.counted(line, micro(amount))
+        standings = counters.standings(lines)
     except (RedisError, Unknown, OSError):
-        return spent, None
-    return money(standing.spent), money(standing.held)
+        return []
+    return [(money(standing.spent), money(standing.held)) for standing in standings]
 
 
 def watch() -> None:

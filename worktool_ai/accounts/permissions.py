@@ -34,6 +34,7 @@ class Ability(StrEnum):
     READ_ALERTS = "alerts.read"
     HANDLE_ALERTS = "alerts.handle"
     TRY_PROMPTS = "prompts.try"  # costs money, and shows what models are told
+    READ_COSTS = "costs.read"
     EXPORT = "export"
     SIGNED_IN = "signed_in"
 
@@ -59,7 +60,7 @@ _OPERATOR = _VIEWER | {
 
 ABILITIES: Mapping[str, frozenset[Ability]] = {
     Role.OWNER: frozenset(Ability),
-    Role.ENGINEER: _OPERATOR | {Ability.TRY_PROMPTS},
+    Role.ENGINEER: _OPERATOR | {Ability.READ_COSTS, Ability.TRY_PROMPTS},
     Role.OPERATOR: _OPERATOR,
     Role.VIEWER: _VIEWER,
 }
@@ -85,6 +86,8 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "personas.aimodel": (_ALL, _ALL, _VIEW, _NONE),
     "personas.aimodelhealthcheck": (_VIEW, _VIEW, _VIEW, _NONE),
     "personas.aicall": (_VIEW, _VIEW, _NONE, _NONE),
+    "personas.budget": (_ALL, _VIEW, _NONE, _NONE),
+    "personas.budgetnotice": (_VIEW, _VIEW, _NONE, _NONE),
     "robots.robot": (_ALL, "vc", _VIEW, _VIEW),
     "robots.robotgroup": (_ALL, _EDIT, _VIEW, _VIEW),
     "robots.onlinechange": (_VIEW, _VIEW, _VIEW, _VIEW),

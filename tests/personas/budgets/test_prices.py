@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from personas.budgets.prices import Price, tokens_at_most
+from personas.budgets.prices import Price, shown, tokens_at_most
 from personas.models import AIModel
 from personas.providers import ChatMessage, ChatRequest, Image
 
@@ -53,3 +53,12 @@ def test_pictures_and_schemas_count_too() -> None:
 )
 def test_half_a_price_is_none(input_price: int | None, output_price: int | None, known: bool) -> None:
     assert (AIModel(input_price=input_price, output_price=output_price).price is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(None, "—"), ("0", "0.00"), ("0.0007", "0.000700"), ("0.5", "0.5000"), ("1", "1.00"), ("12345.678", "12345.68")],
+)
+def test_unknown_is_a_dash_and_small_amounts_are_seen(amount: str | None, text: str) -> None:
+    expected = text if amount is None else f"{text} CNY"
+    assert shown(None if amount is None else Decimal(amount)) == expected
