@@ -164,7 +164,7 @@ class BudgetAdmin(AuditedModelAdmin):
 def _bar(status: Status) -> SafeString:
     spent = min(100, status.percent)
     colour = next(colour for least, colour in _COLOURS if status.percent >= least)
-    text = _("%(percent)d %% · spent %(spent)s · set aside %(held)s · left %(left)s") % {
+    text = _("%(percent)d%% · spent %(spent)s · set aside %(held)s · left %(left)s") % {
         "percent": status.percent,
         "spent": shown(status.spent),
         "held": shown(status.held),
