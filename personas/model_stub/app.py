@@ -10,7 +10,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from personas.model_stub.answers import answer, customer_words, echoes, last_user_text, purpose_of
+from personas.model_stub.answers import (
+    answer,
+    customer_words,
+    echoes,
+    last_user_text,
+    picture_of,
+    purpose_of,
+    tokens_of,
+)
 from personas.model_stub.behaviour import Behaviour, FaultBoard, Faults, behave, in_model_name, in_text
 from personas.model_stub.stats import Stats
 from worktool_ai.lib.loopback import LoopbackApp, Request, Response, json_response
@@ -57,14 +65,14 @@ class ModelStub:
         except BadRequest as error:
             return _error(400, str(error))
         self._asked.append(asked)
-        text, purpose = last_user_text(asked["messages"]), purpose_of(asked)
+        text, purpose, picture = last_user_text(asked["messages"]), purpose_of(asked), picture_of(asked["messages"])
         orders = in_model_name(asked["model"]) + in_text(text, purpose) + self._faults.struck(text, purpose)
         try:
             behaviour = behave(orders)
         except ValueError as error:
             return _error(400, f"marker: {error}")
         with self._stats.call(customer_words(text), echoes(text), purpose):
-            reply = behaviour.text if behaviour.text is not None else answer(text, purpose)
+            reply = behaviour.text if behaviour.text is not None else answer(text, purpose, picture)
             return await self._respond(request, asked, behaviour, reply)
 
     async def _respond(
@@ -80,7 +88,7 @@ class ModelStub:
         return json_response(200, self._completion(asked, reply))
 
     def _completion(self, asked: dict[str, Any], reply: str) -> dict[str, Any]:
-        prompt = sum(len(str(message.get("content") or "")) for message in asked["messages"])
+        prompt = sum(tokens_of(message.get("content") or "") for message in asked["messages"])
         return {
             "id": f"chatcmpl-stub-{next(self._ids)}",
             "object": "chat.completion",

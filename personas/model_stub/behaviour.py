@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Purpose = Literal["intent", "reply"]
+Purpose = Literal["intent", "reply", "picture"]
 
 #: ``[[sleep=2]]`` for every call about this text, ``[[intent.sleep=2]]`` or ``[[reply.sleep=2]]`` for one
 #: of them.
-MARKER: Final = re.compile(r"\[\[(?:(intent|reply)\.)?(\w+)=([^\]]*)\]\]")
+MARKER: Final = re.compile(r"\[\[(?:(intent|reply|picture)\.)?(\w+)=([^\]]*)\]\]")
 
 
 MAX_WAIT_S: Final = 3600

@@ -42,7 +42,7 @@ class Stats:
         self._total = 0
         self._max_in_flight = self._in_flight
         self._abandoned = 0
-        self._by_purpose = {"intent": 0, "reply": 0}
+        self._by_purpose = {"intent": 0, "reply": 0, "picture": 0}
         self._by_text = Counts()
         self._by_marker = Counts()
 

@@ -21,8 +21,9 @@ _FILES: Final = {
 }
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    # pictures that were pushed into a chat lie with whoever pushed them, on this machine
-    "img-src 'self' http://127.0.0.1:* http://localhost:*; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # pictures that were pushed into a chat lie with whoever pushed them, on this machine; the page's own are blobs
+    "img-src 'self' blob: http://127.0.0.1:* http://localhost:*; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cache-control": "no-cache",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -111,7 +111,7 @@ def test_one_task_carries_many_waiting_runs_with_few_connections(waiting: int, s
         assert connections("xact_start < now() - interval '1 second'") == 0  # nothing is held while models think
         until(finished, process)
     assert 0 < max(seen) <= MOST_CONNECTIONS
-    assert stub.stats()["by_purpose"] == {"intent": RUNS, "reply": RUNS}
+    assert stub.stats()["by_purpose"] == {"intent": RUNS, "reply": RUNS, "picture": 0}
     _everything_is_stored()
 
 

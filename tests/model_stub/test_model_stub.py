@@ -82,6 +82,19 @@ def test_a_system_prompt_that_asks_for_a_json_intent_is_enough(client: openai.Op
     assert json.loads(answer.choices[0].message.content or "")["intent"] == "service"
 
 
+def test_a_picture_is_described_recognisably_and_by_its_content(stub: StubClient, client: openai.OpenAI) -> None:
+    def look(data: str) -> Any:
+        parts = [{"type": "image_url", "image_url": {"url": data}}, {"type": "text", "text": "这张图片里有什么？"}]
+        messages: Any = [{"role": "system", "content": "你替客服看图"}, {"role": "user", "content": parts}]
+        return client.chat.completions.create(model="stub", messages=messages)
+
+    first, again, other = (look(f"data:image/png;base64,{data}") for data in ("aaaa", "aaaa", "bbbb" * 1000))
+    assert first.choices[0].message.content == again.choices[0].message.content != other.choices[0].message.content
+    assert intent(client, first.choices[0].message.content)["topic"] == "账号问题"
+    assert first.usage.prompt_tokens < 2000 > other.usage.prompt_tokens, "counted as a picture, not as its characters"
+    assert stub.stats()["by_purpose"]["picture"] == 3
+
+
 def test_markers_of_a_run_are_echoed_once(client: openai.OpenAI) -> None:
     answer = reply(client, "退款 #m123 #m7 #m123")
     assert answer.endswith("#m123 #m7")
@@ -136,7 +149,7 @@ def test_calls_are_counted(stub: StubClient, client: openai.OpenAI) -> None:
     intent(client, "退款 #m1")
     stats = stub.stats()
     assert (stats["total"], stats["max_in_flight"], stats["in_flight"]) == (6, 5, 0)
-    assert stats["by_purpose"] == {"intent": 1, "reply": 5}
+    assert stats["by_purpose"] == {"intent": 1, "reply": 5, "picture": 0}
     assert stats["by_text"]["退款 #m1"] == 2
     assert stats["by_marker"]["#m1"] == {"reply": 1, "intent": 1}
     stub.clear_stats()

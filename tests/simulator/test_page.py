@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import Page
 
 from robots.simulator.testing import SimulatorClient
 from tests.browser import needs_browser, new_page, running_browser
-from tests.simulator.door import ROBOT, ROOM, command, send
+from tests.simulator.door import ROBOT, ROOM, Door, command, send
 from tests.templates_lib import samples
 from worktool_ai.lib.loopback import LoopbackApp, Request, Response, running
 
@@ -109,3 +110,13 @@ def test_a_picture_that_was_pushed_is_seen(sim: SimulatorClient, page: Page) -> 
         page.wait_for_selector(".said.robot img.picture", state="attached")
         picture = page.locator(".said.robot img.picture")
         sim.wait_for(lambda: picture.evaluate("image => image.naturalWidth") == 1)
+
+
+def test_a_picture_is_chosen_and_sent(sim: SimulatorClient, door: Door, page: Page) -> None:
+    page.set_input_files("#picture", {"name": "截图.png", "mimeType": "image/png", "buffer": samples.PNG})
+    page.wait_for_selector(".said.person .mark.good")
+    picture = page.locator(".said.person img.picture")
+    sim.wait_for(lambda: picture.evaluate("image => image.naturalWidth") == 1)
+    assert page.input_value("#picture") == ""
+    (body,) = door.bodies("message")
+    assert (body["textType"], body["spoken"], body["fileBase64"]) == (2, "", base64.b64encode(samples.PNG).decode())

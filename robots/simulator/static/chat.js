@@ -24,6 +24,7 @@ const state = {
   opened: [DEFAULT_CHAT],
   since: 0,
   marks: new Map(),
+  pictures: new Map(),
 };
 
 // -- token ----------------------------------------------------------------------------------------------------
@@ -102,13 +103,15 @@ function fileNode(line) {
   link.href = line.fileUrl;
   link.target = "_blank";
   link.rel = "noopener";
-  if (line.textType === PICTURE) {
-    const picture = element("img", "picture");
-    picture.src = line.fileUrl;
-    picture.alt = line.text;
-    link.append(picture);
-  }
+  if (line.textType === PICTURE) link.append(pictureNode(line.fileUrl, line.text));
   return link;
+}
+
+function pictureNode(address, text) {
+  const picture = element("img", "picture");
+  picture.src = address;
+  picture.alt = text;
+  return picture;
 }
 
 function lineNode(line) {
@@ -123,6 +126,8 @@ function lineNode(line) {
   const type = TEXT_TYPES[line.textType];
   bubble.append(document.createTextNode(type ? `[${type}] ${line.text}` : line.text));
   if (line.fileUrl) bubble.append(fileNode(line));
+  if (state.pictures.has(line.id))
+    bubble.append(pictureNode(state.pictures.get(line.id), TEXT_TYPES[PICTURE]));
   const mark = element("div", "mark");
   if (state.marks.has(line.id)) showMark(mark, state.marks.get(line.id));
   content.append(meta, bubble, mark);
@@ -157,6 +162,34 @@ function saying(text) {
   return { robotId, sender, text, room: name, atMe: byId("mention").checked };
 }
 
+function showSaid(said) {
+  state.marks.set(said.id, said);
+  const node = document.querySelector(`[data-id="${said.id}"] .mark`);
+  if (node) showMark(node, said);
+}
+
+async function inBase64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const chars = Array.from(bytes, (byte) => String.fromCharCode(byte));
+  return btoa(chars.join(""));
+}
+
+// The transcript keeps no pictures: this page remembers those that were sent from it.
+byId("picture").addEventListener("change", () =>
+  guard(async () => {
+    const [file] = byId("picture").files;
+    if (!file) return;
+    const line = { ...saying(""), textType: PICTURE, fileBase64: await inBase64(file) };
+    byId("picture").value = "";
+    const said = await control("POST", "say", line);
+    const address = URL.createObjectURL(file);
+    state.pictures.set(said.id, address);
+    const bubble = document.querySelector(`[data-id="${said.id}"] .bubble`);
+    if (bubble) bubble.append(pictureNode(address, TEXT_TYPES[PICTURE]));
+    showSaid(said);
+  }),
+);
+
 byId("composer").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = byId("text").value.trim();
@@ -165,9 +198,7 @@ byId("composer").addEventListener("submit", async (event) => {
   byId("notice").textContent = "";
   try {
     const said = await control("POST", "say", saying(text));
-    state.marks.set(said.id, said);
-    const node = document.querySelector(`[data-id="${said.id}"] .mark`);
-    if (node) showMark(node, said);
+    showSaid(said);
   } catch (error) {
     byId("notice").textContent = error.message;
     byId("text").value = text;
