@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import pressure
+from monitoring import model_health, pressure
 from monitoring.consistency import nightly
 
-__all__ = ["check_consistency", "watch_backlog"]
+__all__ = ["check_consistency", "watch_backlog", "watch_models"]
 
 
 @shared_task(name="monitoring.check_consistency", ignore_result=True)
@@ -18,3 +18,8 @@ def check_consistency() -> None:
 @shared_task(name="monitoring.watch_backlog", ignore_result=True)
 def watch_backlog() -> None:
     pressure.watch()
+
+
+@shared_task(name="monitoring.watch_models", ignore_result=True)
+def watch_models() -> None:
+    model_health.watch()

@@ -43,6 +43,8 @@ INTENT_MAX_TOKENS = 300
 #: An intent is judged, not composed.
 INTENT_TEMPERATURE = 0.0
 HEALTH_DEADLINE_S = 15.0
+HEALTH_MAX_TOKENS = 200
+PROBE_MAX_TOKENS = 16
 
 
 class AIService:
@@ -207,14 +209,21 @@ class AIService:
 
     def health_check(self, model: ModelSnapshot) -> HealthResult:
         """Ask one real question once, whether the model is active or not; never raises."""
-        chain = Chain(self.scope, HEALTH_DEADLINE_S)
+        return self._test(model, "你好，请用一句话回答：你是谁？", HEALTH_MAX_TOKENS, HEALTH_DEADLINE_S)
+
+    def probe(self, model: ModelSnapshot) -> HealthResult:
+        """Ask for next to nothing, to see whether the model answers at all; never raises."""
+        return self._test(model, "请只回答一个字：好", PROBE_MAX_TOKENS, HEALTH_DEADLINE_S)
+
+    def _test(self, model: ModelSnapshot, text: str, max_tokens: int, deadline_s: float) -> HealthResult:
         request = ChatRequest(
-            messages=(ChatMessage("user", "你好，请用一句话回答：你是谁？"),),
+            messages=(ChatMessage("user", text),),
             temperature=INTENT_TEMPERATURE,
-            max_tokens=200,
-            timeout=HEALTH_DEADLINE_S,
+            max_tokens=max_tokens,
+            timeout=deadline_s,
         )
         started = time.monotonic()
+        chain = Chain(self.scope, deadline_s)
         said = chain.ask_once(model, Question("health", None, request), lambda _model, answer: _text(answer))
         call = self.scope.calls[-1]
         return HealthResult(

@@ -15,6 +15,8 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from personas.budgets.prices import shown
 from personas.models import AICall
 from personas.rebuilding import rebuilt_prompt
+from personas.resilience.hops import Hop
+from personas.voices import hop_text
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import links
 
@@ -69,7 +71,7 @@ class AICallAdmin(ReadOnlyModelAdmin):
             _("Whose call"),
             {"fields": ("run_id", "node_id", "message_id", "conversation_id", "room_id", "robot_id", "shown_links")},
         ),
-        (_("Asked and answered"), {"fields": ("shown_prompt", "shown_request", "shown_response")}),
+        (_("Asked and answered"), {"fields": ("shown_passed", "shown_prompt", "shown_request", "shown_response")}),
     )
 
     class Media:
@@ -106,6 +108,11 @@ class AICallAdmin(ReadOnlyModelAdmin):
         """The messages as the model got them, built again of prompt version and parts."""
         prompt = rebuilt_prompt(call)
         return render_to_string("personas/prompt.html", {"prompt": prompt}) if prompt else "—"
+
+    @display(description=_("passed over before it"))
+    def shown_passed(self, call: AICall) -> str:
+        hops = [Hop.from_json(told) for told in call.request.get("passed_over", ())]
+        return "；".join(hop_text(hop) for hop in hops) or "—"
 
     @display(description=_("request"))
     def shown_request(self, call: AICall) -> SafeString:

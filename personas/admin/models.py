@@ -1,4 +1,4 @@
-"""AI models with the test button, and the history of their health."""
+"""AI models with how they stand and the test button, and the history of their health."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import connection, models, transaction
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from personas import caches
+from personas.admin.model_status import HEALTH_COLOURS, ModelStatusMixin
 from personas.hotpath import insert_ai_calls
 from personas.models import AIModel, AIModelHealthCheck, HealthStatus
 from personas.providers import registry
@@ -22,36 +24,35 @@ from worktool_ai.lib.config_admin import PluginConfigAdminMixin
 
 
 @admin.register(AIModel)
-class AIModelAdmin(RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, AuditedModelAdmin):
+class AIModelAdmin(ModelStatusMixin, RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, AuditedModelAdmin):
     """A model of a vendor. Its key is never shown again; the button asks it one real question."""
 
     plugin_registry = registry
     plugin_kind_field = "provider"
-    list_display = ("name", "provider", "model_id", "is_active", "shown_health", "note", "updated_at")
+    list_display = (
+        *("name", "provider", "model_id", "is_active", "shown_health", "shown_breaker"),
+        *("note", "updated_at"),
+    )
+    readonly_fields = ("shown_status",)
     list_filter = ("provider", "is_active")
     search_fields = ("name", "model_id", "note")
     formfield_overrides: ClassVar[Any] = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
         (None, {"fields": ("name", "provider", "model_id", "model_type", "is_active", "note")}),
+        (None, {"fields": ("shown_status",)}),
         (_("Access"), {"fields": ("api_endpoint", "api_key")}),
+        (_("Limits"), {"fields": (("requests_per_minute", "tokens_per_minute"),)}),
         (_("What it is used for"), {"fields": ("capabilities",)}),
         (_("Price"), {"fields": (("input_price", "output_price"),)}),
         (_("Configuration"), {"fields": ("config",)}),
     )
-    row_actions = (RowAction("test", _("Test now with a real question"), "network_ping"),)
+    row_actions = (
+        RowAction("test", _("Test now with a real question"), "network_ping"),
+        *ModelStatusMixin.breaker_actions,
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("health_checks")
-
-    @display(
-        description=_("last test"),
-        label={"healthy": "success", "degraded": "warning", "down": "danger", "none": "info"},
-    )
-    def shown_health(self, model: AIModel) -> tuple[str, Any]:
-        latest = next(iter(model.health_checks.all()), None)
-        if latest is None:
-            return "none", _("never tested")
-        return latest.status, f"{latest.get_status_display()} · {latest.response_time} ms"
+        return super().get_queryset(request).prefetch_related(Prefetch("health_checks", _latest_checks()), "holds")
 
     def test(self, request: HttpRequest, model: AIModel, _inputs: dict[str, Any]) -> None:
         service = AIService(CallScope(node_id="admin"))
@@ -67,6 +68,10 @@ class AIModelAdmin(RowActionsMixin, PluginConfigAdminMixin, ArrayInputsMixin, Au
             self.message_user(request, text, messages.ERROR)
 
 
+def _latest_checks() -> QuerySet[AIModelHealthCheck]:
+    return AIModelHealthCheck.objects.order_by("model_id", "-checked_at").distinct("model_id")
+
+
 def _store_health(model: AIModel, result: HealthResult) -> None:
     AIModelHealthCheck.objects.create(
         model=model,
@@ -78,5 +83,9 @@ def _store_health(model: AIModel, result: HealthResult) -> None:
 
 @admin.register(AIModelHealthCheck)
 class AIModelHealthCheckAdmin(ReadOnlyModelAdmin):
-    list_display = ("checked_at", "model", "status", "response_time", "error_message")
-    list_filter = ("model", "status")
+    list_display = ("checked_at", "model", "shown_status", "source", "response_time", "error_message")
+    list_filter = ("model", "status", "source")
+
+    @display(description=_("status"), label=HEALTH_COLOURS)
+    def shown_status(self, check: AIModelHealthCheck) -> tuple[str, str]:
+        return check.status, check.get_status_display()

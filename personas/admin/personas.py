@@ -7,40 +7,39 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 
-from personas import caches
 from personas.admin.playground import PlaygroundMixin
 from personas.admin.versions import PersonaForm, PromptVersionsMixin
-from personas.models import Persona, PersonaMapping
-from personas.resilience.hops import HopReason
-from personas.selection import required_capability, why_unusable
+from personas.models import Persona, PersonaFallback, PersonaMapping
+from personas.voices import voice_of
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, display
 from worktool_ai.accounts.permissions import Ability, may
 from worktool_ai.lib.admin_fields import ArrayInputsMixin
 
-REASONS: dict[HopReason, Any] = {
-    "no_model": _("no model is chosen"),
-    "inactive": _("the model is switched off"),
-    "unknown_provider": _("the model's provider is not installed"),
-    "not_capable": _("the model lacks the capability"),
-    "no_key": _("the model has no API key"),
-    "no_endpoint": _("the model has no endpoint"),
-}
+
+class PersonaFallbackInline(TabularInline):  # type: ignore[misc]
+    """Which models are asked after the persona's own one; the local model comes last by itself."""
+
+    model = PersonaFallback
+    extra = 0
+    fields = ("order", "model", "capability")
 
 
 @admin.register(Persona)
 class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, AuditedModelAdmin):
     form = PersonaForm
     change_form_outer_before_template = "personas/persona_links.html"
-    list_display = ("name", "role_type", "scenes", "model", "shown_voice", "is_active")
+    list_display = ("name", "role_type", "scenes", "shown_chain", "shown_voice", "is_active")
     list_filter = ("role_type", "is_active")
     list_select_related = ("model",)
     search_fields = ("name", "slug", "scenes", "system_prompt")
-    readonly_fields = ("shown_voice",)
+    readonly_fields = ("shown_voice", "shown_chain")
+    inlines = (PersonaFallbackInline,)
     fieldsets = (
         (None, {"fields": ("name", "slug", "role_type", "scenes", "description", "is_active")}),
         (_("Voice"), {"fields": ("system_prompt", ("temperature", "max_tokens", "history_tokens"), "version_note")}),
-        (_("Model"), {"fields": ("model", "shown_voice", "capabilities")}),
+        (_("Model"), {"fields": ("model", "shown_voice", "shown_chain", "capabilities")}),
     )
 
     def changeform_view(
@@ -53,14 +52,21 @@ class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, Audit
         context = {**(extra_context or {}), "may_try": may(request.user, Ability.TRY_PROMPTS)}
         return super().changeform_view(request, object_id, form_url, context)
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("fallbacks__model")
+
     @display(description=_("answers now"))
     def shown_voice(self, persona: Persona) -> str:
         """Say who answers at the moment, and why it is not the persona's model."""
-        model = caches.model_snapshot(persona.model) if persona.model else None
-        reason = why_unusable(model, required_capability("reply", persona.role_type))
-        if reason:
-            return str(_("Answering locally: %(reason)s") % {"reason": REASONS[reason]})
-        return model.name if model else ""
+        return str(voice_of(persona.pk)) if not persona._state.adding and persona.is_active else "—"
+
+    @display(description=_("order of models"))
+    def shown_chain(self, persona: Persona) -> str:
+        named = [
+            f"{row.model}（{row.get_capability_display()}）" if row.capability else str(row.model)
+            for row in persona.fallbacks.all()
+        ]
+        return " → ".join([*([str(persona.model)] if persona.model else []), *named, str(_("local model"))])
 
 
 @admin.register(PersonaMapping)

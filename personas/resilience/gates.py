@@ -81,12 +81,15 @@ class Admission:
 
     def report(self, answer: Answer | None, error: ProviderError | None) -> None:
         """Tell what came of the call; never raises."""
+        outcome = outcome_of(error, answered=answer is not None)
+        if outcome == "neutral" and not self.wanted.capability:
+            outcome = "fail"  # a test shows whether the model can be used as it is set up
         self.gates.tell(
             Report(
                 model_id=self.wanted.model_id,
                 capability=self.wanted.capability if self.wanted.obeys_breaker else "",
                 token=self.wanted.token,
-                outcome=outcome_of(error, answered=answer is not None),
+                outcome=outcome,
                 duration_ms=round((time.monotonic() - self.started) * 1000),
                 error_kind=error.kind if error else "",
                 error=error.message if error else "",

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 State = Literal["closed", "open", "half_open"]
-#: ``neutral`` says nothing about the model: it answered, but refused this content, or our request was wrong.
+#: ``neutral`` says nothing about the model: our request was wrong.
 Outcome = Literal["ok", "fail", "neutral"]
 
 #: The window of a breaker moves in steps of this part of it.
@@ -40,7 +40,9 @@ BUCKETS = 12
 #: Limits of a model are per minute. Counted by seconds, so a call counts for up to a second longer.
 LIMIT_WINDOW_S = 60
 
-#: Error kinds that speak against the model.
+#: Error kinds in which the model did answer.
+_ANSWERED = frozenset({"content_policy", "truncated"})
+#: Error kinds that speak against the model. What is left, ``bad_request``, speaks against us.
 _FAILURES = frozenset({"overloaded", "timeout", "unreachable", "auth", "quota", "rate_limit", "bad_answer"})
 
 
@@ -126,6 +128,6 @@ class Report:
 
 def outcome_of(error: ProviderError | None, *, answered: bool) -> Outcome:
     """Judge a call for the model's breaker; ``answered``: a whole answer came, whatever we think of it."""
-    if error is None or answered:
+    if error is None or answered or error.kind in _ANSWERED:
         return "ok"
     return "fail" if error.kind in _FAILURES else "neutral"

@@ -1,14 +1,17 @@
 """What Redis does in one step for breakers and limits. Times in milliseconds on Redis' clock.
 
-Keys of one model, all in one slot: ``{prefix}:{model:<id>}:breaker:<capability>`` (hash: state, until, lease, probe,
-openings, since, and counts by bucket: ``o<n>`` good, ``f<n>`` failed), ``…:limits`` (hash: paused, and by second
-``r<n>`` requests, ``t<n>`` tokens) and ``…:traffic`` (hash: by half minute ``o<n>``, ``f<n>``, ``m<n>`` milliseconds of
-good calls, and the last call, answer and error).
+Keys of one model, all in one slot:
+
+* ``{prefix}:{model:<id>}:breaker:<capability>``: state, until, lease, probe, openings, since, what opened it (good,
+  failed), and counts by bucket: ``o<n>`` good, ``f<n>`` failed
+* ``…:limits``: paused, and by second ``r<n>`` requests, ``t<n>`` tokens
+* ``…:traffic``: by half minute ``o<n>``, ``f<n>``, ``m<n>`` milliseconds of good calls, and the last call,
+  answer and error
 """
 
 from __future__ import annotations
 
-__all__ = ["ENTER", "REPORT", "RESET", "TRAFFIC_BUCKETS", "TRAFFIC_BUCKET_MS"]
+__all__ = ["ENTER", "REPORT", "TRAFFIC_BUCKETS", "TRAFFIC_BUCKET_MS"]
 
 #: Health is judged on the last five minutes.
 TRAFFIC_BUCKET_MS = 30_000
@@ -91,16 +94,17 @@ local function count(key, kind, bucket, kept, by)
   end
 end
 
+redis.call('HSET', KEYS[3], 'last', now)
+redis.call('EXPIRE', KEYS[3], 604800)
 if outcome ~= 'neutral' then
   local bucket = math.floor(now / TRAFFIC_MS)
   count(KEYS[3], outcome == 'ok' and 'o' or 'f', bucket, TRAFFIC_KEPT, 1)
   if outcome == 'ok' then
     redis.call('HINCRBY', KEYS[3], 'm' .. bucket, tonumber(ARGV[9]))
-    redis.call('HSET', KEYS[3], 'last', now, 'last_ok', now, 'ms', ARGV[9])
+    redis.call('HSET', KEYS[3], 'last_ok', now, 'ms', ARGV[9])
   else
-    redis.call('HSET', KEYS[3], 'last', now, 'error_at', now, 'error_kind', ARGV[10], 'error', ARGV[11])
+    redis.call('HSET', KEYS[3], 'error_at', now, 'error_kind', ARGV[10], 'error', ARGV[11])
   end
-  redis.call('EXPIRE', KEYS[3], 604800)
 end
 if tonumber(ARGV[12]) > 0 then
   redis.call('HSET', KEYS[2], 'paused', now + tonumber(ARGV[12]))
@@ -114,10 +118,11 @@ if ARGV[14] == '0' then return {'closed', '', 0} end
 local known = redis.call('HMGET', KEYS[1], 'state', 'until', 'lease', 'probe', 'openings')
 local state, ends, lease = known[1] or 'closed', tonumber(known[2] or 0), tonumber(known[3] or 0)
 
-local function open(openings)
+local function open(openings, good, failed)
   state, ends = 'open', now + math.min(tonumber(ARGV[7]) * 2 ^ math.min(openings - 1, 16), tonumber(ARGV[8]))
   redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'state', state, 'until', ends, 'openings', openings, 'since', now)
+  redis.call('HSET', KEYS[1], 'state', state, 'until', ends, 'openings', openings, 'since', now,
+             'good', good, 'failed', failed)
 end
 
 if state == 'half_open' and known[4] == ARGV[1] then
@@ -126,7 +131,7 @@ if state == 'half_open' and known[4] == ARGV[1] then
     redis.call('DEL', KEYS[1])
     redis.call('HSET', KEYS[1], 'state', state, 'since', now)
   elseif outcome == 'fail' then
-    open(tonumber(known[5] or 0) + 1)
+    open(tonumber(known[5] or 0) + 1, 0, 1)
   else
     lease = 0
     redis.call('HDEL', KEYS[1], 'lease', 'probe')
@@ -142,7 +147,7 @@ elseif state == 'closed' and outcome ~= 'neutral' then
       if of and tonumber(at) > bucket - kept then counted[of] = counted[of] + tonumber(rows[i + 1]) end
     end
     local calls = counted.o + counted.f
-    if calls >= tonumber(ARGV[5]) and counted.f >= calls * tonumber(ARGV[6]) then open(1) end
+    if calls >= tonumber(ARGV[5]) and counted.f >= calls * tonumber(ARGV[6]) then open(1, counted.o, counted.f) end
   end
 end
 redis.call('EXPIRE', KEYS[1], 86400)
@@ -154,6 +159,3 @@ if now < paused then return {state, 'paused', paused - now} end
 return {state, '', 0}
 """
 )
-
-#: KEYS: breakers to close and forget.
-RESET = "return redis.call('DEL', unpack(KEYS))"

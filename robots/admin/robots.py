@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.forms.widgets import ArrayWidget
 from unfold.decorators import action
 
+from personas.caches import cast
+from personas.selection import select_persona
+from personas.voices import voice_of
 from robots import caches, services
 from robots.admin.common import shown_json, shown_text
 from robots.admin.connect import CONNECT_URLS
@@ -61,7 +64,7 @@ class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
     scope_path = ""
     form = RobotForm
     list_display = (
-        *("name", "slug", "shown_mode", "shown_online", "group", "persona"),
+        *("name", "slug", "shown_mode", "shown_online", "group", "persona", "shown_voice"),
         *("masked_robot_id", "last_callback_at", "is_active"),
     )
     list_filter = ("mode", "is_active", "is_online", "group")
@@ -70,12 +73,20 @@ class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
     formfield_overrides: ClassVar[dict[Any, Any]] = {ArrayField: {"widget": ArrayWidget}}
     readonly_fields = (
         *("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at"),
-        *("shown_stop", "shown_wait"),
+        *("shown_stop", "shown_wait", "shown_voice"),
     )
     actions_detail: ClassVar[list[str]] = ["open_connect_page", "stop_sending"]
     actions_list: ClassVar[list[str]] = ["connect_robots", "latest_callbacks"]
     fieldsets = (
-        (None, {"fields": ("name", "slug", "aliases", "group", "robot_type", "persona", "mode", "is_active")}),
+        (
+            None,
+            {
+                "fields": (
+                    *("name", "slug", "aliases", "group", "robot_type", "persona", "shown_voice"),
+                    *("mode", "is_active"),
+                )
+            },
+        ),
         (
             _("Connection"),
             {
@@ -114,6 +125,14 @@ class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
         if robot.is_online is None:
             return "unknown", _("unknown")
         return ("online", _("online")) if robot.is_online else ("offline", _("offline"))
+
+    @display(description=_("answers now"))
+    def shown_voice(self, robot: Robot) -> str:
+        """Say which persona speaks and who answers for it; a robot without an own one has that of its group or type."""
+        if robot._state.adding:
+            return "—"
+        persona = select_persona(cast(), robot.persona_id, robot.group.name if robot.group else "", robot.robot_type)
+        return f"{persona.name}：{voice_of(persona.id)}"
 
     @display(description=_("robot id"))
     def masked_robot_id(self, robot: Robot) -> str:
