@@ -162,7 +162,7 @@ class Stack:
     def model(self, base_url: str) -> Iterator[None]:
         """Have every persona ask the OpenAI-compatible model at ``base_url`` for the length of the block."""
         columns = "id, name, provider, model_id, model_type, is_active, api_endpoint, api_key_encrypted, capabilities"
-        capabilities = ["intent_recognition", "service_reply", "conversion", "chat"]
+        capabilities = ["intent_recognition", "service_reply", "conversion", "chat", "image_analysis"]
         model_id = uuid.uuid4()
         self.change(
             f"INSERT INTO personas_aimodel ({columns}, config, note, created_at, updated_at)"

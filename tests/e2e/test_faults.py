@@ -6,6 +6,7 @@ clear up (a good minute) are made first, all at once, and judged last; the other
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
@@ -22,6 +23,7 @@ from personas.model_stub.testing import StubClient, running_model_stub
 from robots.simulator.records import Json
 from tests.e2e.stack import ANSWER_S, Stack
 from tests.polling import eventually
+from tests.templates_lib import samples
 
 #: Where only a second look at the platform's lists, more than a minute after the call, can tell.
 RECONCILED_S = 90.0
@@ -133,6 +135,16 @@ def killed_at(stack: Stack, point: str) -> Case:
     eventually(lambda: set(stack.pids("worker")) - workers, TAKEN_OVER_S, f"killed at {point}")
     stack.arm("")
     return case
+
+
+def test_a_picture_is_looked_at_once_and_answered(modelled: Stack, stub: StubClient):
+    stack, room = modelled, "图片群"
+    said = stack.say("", room, textType=2, fileBase64=base64.b64encode(samples.PNG).decode())
+    stack.answer(room, said)
+    line = stack.line(room, "")
+    assert "账号或密码错误" in line["picture_text"]
+    assert (line["intent"], line["topic"], line["reason"]) == ("service", "账号问题", "answered")
+    assert stub.stats()["by_purpose"]["picture"] == 1
 
 
 def test_killed_while_a_model_is_awaited(stack: Stack, stub: StubClient, casualties: dict[str, Case]):
