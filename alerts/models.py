@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from robots.models import Command, Message, Robot, Room
 from worktool_ai.accounts.models import User
+from worktool_ai.lib.config_fields import ConfigJSONField
 from worktool_ai.lib.ids import uuid7
 
 
@@ -45,7 +46,7 @@ class NotificationChannel(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=40)
-    config = models.JSONField(_("configuration"), default=dict, blank=True)
+    config = ConfigJSONField(_("configuration"), default=dict, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -64,7 +65,7 @@ class AlertRule(models.Model):
     slug = models.SlugField(_("slug"), max_length=80, unique=True)
     name = models.CharField(_("name"), max_length=120)
     condition = models.CharField(_("condition"), max_length=40)
-    config = models.JSONField(_("condition's fields"), default=dict, blank=True)
+    config = ConfigJSONField(_("condition's fields"), default=dict, blank=True)
     level = models.CharField(_("level"), max_length=10, choices=Level, default=Level.WARNING)
     code = models.CharField(_("alert code"), max_length=60)
     cooldown_s = models.PositiveIntegerField(_("told again after (s)"), default=300)

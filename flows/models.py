@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from robots.models import Conversation, Message, Reason
 from worktool_ai.accounts.models import User
+from worktool_ai.lib.config_fields import ConfigJSONField
 from worktool_ai.lib.ids import uuid7
 
 
@@ -24,7 +25,7 @@ class Flow(models.Model):
     slug = models.SlugField(_("slug"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=120)
     description = models.TextField(_("description"), blank=True)
-    draft = models.JSONField(_("draft"), default=dict, blank=True)
+    draft = ConfigJSONField(_("draft"), default=dict, blank=True)
     active_version = models.ForeignKey(
         "FlowVersion",
         null=True,
@@ -57,7 +58,7 @@ class FlowVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="versions", verbose_name=_("flow"))
     number = models.PositiveIntegerField(_("number"))
-    graph = models.JSONField(_("graph"))
+    graph = ConfigJSONField(_("graph"))
     note = models.CharField(_("note"), max_length=200, blank=True)
     published_by = models.ForeignKey(
         User,

@@ -17,6 +17,7 @@ from personas.budgets.models import Budget, BudgetNotice, BudgetScope
 from personas.budgets.prices import Price
 from personas.providers import registry
 from templates_lib.models import TemplateCategory
+from worktool_ai.lib.config_fields import ConfigJSONField
 from worktool_ai.lib.crypto import EncryptedTextField
 from worktool_ai.lib.ids import uuid7
 
@@ -89,7 +90,7 @@ class AIModel(models.Model):
     is_active = models.BooleanField(_("active"), default=False)
     api_endpoint = models.URLField(_("endpoint"), max_length=500, blank=True)
     api_key = EncryptedTextField(_("API key"), blank=True, default="", db_column="api_key_encrypted")
-    config = models.JSONField(_("configuration"), default=dict, blank=True)
+    config = ConfigJSONField(_("configuration"), default=dict, blank=True)
     requests_per_minute = models.PositiveIntegerField(
         _("requests per minute"),
         null=True,

@@ -26,7 +26,7 @@ from django.db import OperationalError
 
 from robots import files, results, switches
 from robots.caches import robots_by_id
-from robots.client import Credentials, NotSent, Rejected, Throttled, Unknown, platform
+from robots.client import Credentials, NoCredentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
 from robots.limiter import Grant, LimiterError, limiter, share_of_sends
 from robots.models import CommandState
@@ -35,7 +35,6 @@ from robots.outbox_requests import Request, requests, wanted
 from robots.pump import Pump
 from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
-from worktool_ai.lib.crypto import UndecryptableError
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.logs import get_logger
@@ -182,8 +181,8 @@ def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:
         return [_again(command, str(error)) for command in commands]
     except Rejected as error:
         return _refused(commands, error)
-    except UndecryptableError:
-        return [_own(command, CommandState.FAILED, "the robot id cannot be decrypted") for command in commands]
+    except NoCredentials as error:
+        return [_own(command, CommandState.FAILED, str(error)) for command in commands]
     except Unknown as error:
         return [_own(command, CommandState.UNKNOWN, str(error)) for command in commands]
     reach("outbox.after_answer")

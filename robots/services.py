@@ -12,8 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from robots import caches, withdrawal
+from robots.client.errors import NoCredentials
 from robots.inbound.body import BadBody, decode
 from robots.inbound.parse import room_of
 from robots.models import (
@@ -33,7 +35,7 @@ from robots.stream import partition_of
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
 from worktool_ai.lib import clock
-from worktool_ai.lib.crypto import fingerprint, mask
+from worktool_ai.lib.crypto import UndecryptableError, fingerprint, mask
 
 __all__ = [
     "add_alias",
@@ -49,6 +51,7 @@ __all__ = [
     "set_mode",
     "set_platform_id",
     "set_robot_key",
+    "shown_callback_url",
     "take_over",
 ]
 
@@ -177,9 +180,21 @@ def note_online(robot: Robot, is_online: bool, source: str) -> None:
 
 def callback_url(robot: Robot, event: str) -> str:
     """Return the address to which the platform posts an event (``message``, ``result``, …). It holds the key: a
-    credential.
+    credential. Raises :class:`NoCredentials` when that cannot be decrypted.
     """
-    return f"{settings.PUBLIC_URL}/api/worktool/callback/{robot.callback_key.reveal()}/{event}"
+    try:
+        return _callback_url(robot.callback_key.reveal(), event)
+    except UndecryptableError:
+        raise NoCredentials(gettext_noop("The callback key cannot be decrypted: make a new one.")) from None
+
+
+def shown_callback_url(robot: Robot, event: str) -> str:
+    """Return the address with its key masked, also where that cannot be decrypted."""
+    return _callback_url(mask(robot.callback_key), event)
+
+
+def _callback_url(key: str, event: str) -> str:
+    return f"{settings.PUBLIC_URL}/api/worktool/callback/{key}/{event}"
 
 
 def take_over(conversation_id: UUID, actor: Actor, request: HttpRequest | None = None) -> Conversation:

@@ -47,6 +47,7 @@ app.conf.beat_schedule = {
     "budgets": {"task": "personas.watch_budgets", "schedule": 60.0, "options": {"expires": 60.0}},
     "backlog": {"task": "monitoring.watch_backlog", "schedule": 5.0, "options": {"expires": 5.0}},
     "models": {"task": "monitoring.watch_models", "schedule": 10.0, "options": {"expires": 10.0}},
+    "secrets": {"task": "monitoring.watch_secrets", "schedule": 600.0, "options": {"expires": 600.0}},
     "retention": {"task": "retention.sweep", "schedule": 300.0, "options": {"expires": 300.0}},
     # in UTC: ten past four at night in China
     "consistency": {"task": "monitoring.check_consistency", "schedule": crontab(hour="20", minute="10")},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from personas.providers import TEXT_AND_IMAGES, Answer, ChatRequest, ErrorKind, 
 from worktool_ai.lib import logs
 from worktool_ai.lib.config import PluginConfig
 from worktool_ai.lib.http import NotSent, Refused
+from worktool_ai.lib.redaction import redact
 
 __all__ = [
     "CONNECT_S",
@@ -23,7 +23,6 @@ __all__ = [
     "error_of_sdk",
     "error_of_status",
     "error_of_transport",
-    "hide_key",
 ]
 
 logger = logs.get_logger(__name__)
@@ -32,8 +31,6 @@ logger = logs.get_logger(__name__)
 CONNECT_S = 5.0
 #: Characters of a vendor's own words that are kept.
 MESSAGE_CHARS = 500
-#: Characters of a key by which its traces are found; vendors quote keys with the middle left out.
-KEY_START = 8
 
 _KINDS_BY_STATUS: dict[int, ErrorKind] = {
     400: "bad_request",
@@ -81,14 +78,14 @@ class RemoteProvider(Provider):
         try:
             return self._ask(request)
         except ProviderError as error:
-            raise ProviderError(error.kind, hide_key(error.message, self.api_key), error.retry_after) from None
+            raise ProviderError(error.kind, redact(error.message, self.api_key), error.retry_after) from None
         except Refused as error:
             raise ProviderError("bad_request", str(error)) from None
         except Exception as error:
             # The traceback is written with the key hidden, and the error is not chained: whoever logs it later would
             # write the SDK's own words.
-            logger.error("ai_provider_failed", provider=self.key, trace=hide_key(traceback.format_exc(), self.api_key))
-            problem = hide_key(str(error), self.api_key)[:MESSAGE_CHARS]
+            logger.error("ai_provider_failed", provider=self.key, trace=redact(traceback.format_exc(), self.api_key))
+            problem = redact(str(error), self.api_key)[:MESSAGE_CHARS]
             raise ProviderError("bad_answer", f"{type(error).__name__}: {problem}") from None
 
     @abstractmethod
@@ -175,10 +172,3 @@ def _cause(error: BaseException | None, kind: type[Exception]) -> BaseException 
     while error is not None and not isinstance(error, kind):
         error = error.__cause__
     return error
-
-
-def hide_key(text: str, key: str) -> str:
-    """Return the text without the key, and without anything that begins as the key does."""
-    if len(key) < KEY_START:
-        return text.replace(key, "…") if key else text
-    return re.sub(re.escape(key[:KEY_START]) + r"[^\s\"',;)}]*", "…", text)

@@ -29,7 +29,6 @@ __all__ = [
     "linked_rows",
     "person",
     "shown_json",
-    "shown_text",
 ]
 
 
@@ -59,11 +58,6 @@ def shown_json(value: Any) -> SafeString:
     """Show a document as people can read it."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str) if value else "—"
     return format_html('<pre style="white-space: pre-wrap">{}</pre>', text)
-
-
-def shown_text(value: str) -> SafeString:
-    """Show a text with its line breaks, to be marked as a whole by one click."""
-    return format_html('<code style="user-select: all; word-break: break-all">{}</code>', value or "—")
 
 
 def linked_rows(row: Any) -> SafeString | str:

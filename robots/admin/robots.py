@@ -20,7 +20,7 @@ from personas.caches import cast
 from personas.selection import select_persona
 from personas.voices import voice_of
 from robots import caches, services
-from robots.admin.common import shown_json, shown_text
+from robots.admin.common import shown_json
 from robots.admin.connect import CONNECT_URLS
 from robots.admin.pace import PaceMixin
 from robots.admin.raw_bodies import RawBodiesView
@@ -75,6 +75,9 @@ class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
         *("masked_robot_id", "callback_address", "shown_online", "last_callback_at", "created_at"),
         *("shown_stop", "shown_wait", "shown_voice"),
     )
+    lost_secret_ways_out: ClassVar[dict[str, Any]] = {
+        "callback_key": _("Make a new one on the page «Connect a robot» (New callback key).")
+    }
     actions_detail: ClassVar[list[str]] = ["open_connect_page", "stop_sending"]
     actions_list: ClassVar[list[str]] = ["connect_robots", "latest_callbacks"]
     fieldsets = (
@@ -139,11 +142,9 @@ class RobotAdmin(PaceMixin, StopMixin, AuditedModelAdmin):
         return mask(robot.robot_id) or "—"
 
     @display(description=_("callback address"))
-    def callback_address(self, robot: Robot) -> SafeString | str:
-        """Holds the key, so only people who may connect robots are shown it."""
-        if robot._state.adding:
-            return "—"
-        return shown_text(services.callback_url(robot, "message"))
+    def callback_address(self, robot: Robot) -> str:
+        """Where it leads. It holds the key, so it is bound from the page «Connect a robot» and shown nowhere whole."""
+        return "—" if robot._state.adding else services.shown_callback_url(robot, "message")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)

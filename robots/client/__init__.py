@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
-from robots.client.errors import NoLeave, NotSent, Rejected, Throttled, Unknown, WorkToolError
+from robots.client.errors import NoCredentials, NoLeave, NotSent, Rejected, Throttled, Unknown, WorkToolError
 from robots.client.rows import (
     CHINA,
     Binding,
@@ -29,8 +30,9 @@ from robots.client.rows import (
 )
 from robots.client.transport import Json, Transport
 from robots.limiter import LimiterError, Wanted, limiter
-from worktool_ai.lib.crypto import Secret
+from worktool_ai.lib.crypto import Secret, UndecryptableError
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.redaction import redact
 
 __all__ = [
     "CHINA",
@@ -39,6 +41,7 @@ __all__ = [
     "Client",
     "Credentials",
     "Leave",
+    "NoCredentials",
     "NoLeave",
     "NotSent",
     "RanRow",
@@ -183,6 +186,10 @@ class Client:
         except Throttled:
             _pause()
             raise
+        except Rejected as error:
+            # the platform's own words, which may quote what it was called with
+            secrets = (robot.robot_id.reveal(), robot.robot_key.reveal())
+            raise Rejected(error.code, redact(error.message, *secrets)) from None
 
 
 def _pause() -> None:
@@ -193,7 +200,10 @@ def _pause() -> None:
 
 
 def _query(robot: Credentials, key_name: str = "key") -> dict[str, str | int]:
-    return {"robotId": robot.robot_id.reveal()} | _optional(**{key_name: robot.robot_key.reveal()})
+    try:
+        return {"robotId": robot.robot_id.reveal()} | _optional(**{key_name: robot.robot_key.reveal()})
+    except UndecryptableError:
+        raise NoCredentials(gettext_noop("The robot's id or key cannot be decrypted: enter it again.")) from None
 
 
 def _object(data: Any) -> Json:

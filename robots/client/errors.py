@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NoLeave", "NotSent", "Rejected", "Throttled", "Unknown", "WorkToolError"]
+__all__ = ["NoCredentials", "NoLeave", "NotSent", "Rejected", "Throttled", "Unknown", "WorkToolError"]
 
 
 class WorkToolError(Exception):
@@ -15,6 +15,12 @@ class NotSent(WorkToolError):
 
 class NoLeave(NotSent):
     """Our own request limit leaves no room for the request now; it was not made."""
+
+
+class NoCredentials(WorkToolError):
+    """The robot's id or key cannot be decrypted, so nothing was sent. Waiting does not help: somebody has to enter it
+    again, or put the encryption key back.
+    """
 
 
 class Unknown(WorkToolError):

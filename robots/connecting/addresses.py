@@ -6,8 +6,9 @@ import re
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
+from django.conf import settings
+
 from robots.models import Robot
-from robots.services import callback_url
 from worktool_ai.lib import clock
 from worktool_ai.lib.crypto import fingerprint
 
@@ -34,13 +35,14 @@ def judge(robot: Robot, event: str, url: str) -> Verdict:
     """Tell whether an address is ours for this event, in either form: key in the path, or in the query."""
     if not url:
         return Verdict.MISSING
-    key, ours = _key_in(url), urlsplit(callback_url(robot, event))
+    key, ours = _key_in(url), urlsplit(settings.PUBLIC_URL)
     parts = urlsplit(url)
     if (parts.scheme, parts.netloc) != (ours.scheme, ours.netloc) or not parts.path.endswith(f"/{event}"):
         return Verdict.ELSEWHERE
-    if key == robot.callback_key.reveal():
+    digest = fingerprint(key) if key else ""
+    if digest == robot.callback_key_digest:
         return Verdict.OURS
-    is_previous = bool(key) and fingerprint(key) == robot.previous_key_digest
+    is_previous = bool(key) and digest == robot.previous_key_digest
     still = robot.previous_key_until is not None and robot.previous_key_until > clock.now()
     return Verdict.OLD_KEY if is_previous and still else Verdict.DEAD_KEY
 

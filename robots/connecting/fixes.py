@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from robots import services
+from robots.client import NoCredentials
 from robots.connecting import binding
 from robots.connecting.addresses import BOUND
 from robots.connecting.answers import stored
@@ -58,7 +59,10 @@ def apply(fix: Fix, robot: Robot, value: str, actor: Actor, request: HttpRequest
     value = value.strip()[:MAX_INPUT]
     if fix.field and not value:
         return Outcome(False, gettext("Enter a value first."))
-    outcome = fix.deed(robot, value, actor, request)
+    try:
+        outcome = fix.deed(robot, value, actor, request)
+    except NoCredentials as error:
+        return Outcome(False, gettext(str(error)))
     if fix.stale:
         forget(robot, *fix.stale)
     return outcome

@@ -22,7 +22,6 @@ from robots.recovery.log import SECOND, Deferred, Remark, lines_of, read
 from robots.recovery.matching import SKEW, LogLine, Stored, missing
 from robots.stream import partition_of
 from worktool_ai.lib import clock, failpoints
-from worktool_ai.lib.crypto import UndecryptableError
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.logs import get_logger
 
@@ -75,7 +74,7 @@ def look(gap: CallbackGap) -> None:
         gaps.put_off(gap, BUSY_S, BUSY)
     except Deferred:
         gaps.put_off(gap, BUSY_S, NO_LEAVE)
-    except (WorkToolError, LimiterError, UndecryptableError, KeyError) as error:
+    except (WorkToolError, LimiterError, KeyError) as error:
         gaps.note_problem(gap, error)
     except _LeaseLost:
         logger.info("recovery.lease_lost", gap=str(gap.pk))

@@ -11,11 +11,12 @@ from django.contrib.admin.options import BaseModelAdmin
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.utils import display_for_label
 
 from worktool_ai.accounts import audit
+from worktool_ai.accounts.admin_secrets import warn_of_row, warn_of_rows
 from worktool_ai.accounts.scopes import scope_of
 
 __all__ = ["AuditedModelAdmin", "ReadOnlyModelAdmin", "ScopedMixin", "display"]
@@ -92,6 +93,19 @@ class AuditedModelAdmin(ScopedMixin, ModelAdmin):  # type: ignore[misc]
     compressed_fields = True
     warn_unsaved_form = True
     list_per_page = 50
+    #: What to do about a secret that cannot be opened, by field, where it is not entered on the row's page.
+    lost_secret_ways_out: ClassVar[Mapping[str, Any]] = {}
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        row = options.get("obj")
+        if row is not None:
+            warn_of_row(request, row, self.lost_secret_ways_out)
+        return super().render_change_form(request, context, **options)  # type: ignore[no-any-return]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET":
+            warn_of_rows(request, self.model, self.get_queryset(request).values_list("pk", flat=True))
+        return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm[Any], change: bool) -> None:
         before = type(obj)._default_manager.filter(pk=obj.pk).first() if change else None

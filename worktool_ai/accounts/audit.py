@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
@@ -15,15 +16,28 @@ from worktool_ai.accounts.models import ApiKey, AuditEntry, User
 from worktool_ai.lib import logs
 from worktool_ai.lib.crypto import SEALED, EncryptedTextField
 
-__all__ = ["actor_name", "changes", "record", "snapshot"]
+__all__ = ["Subject", "actor_name", "changes", "record", "snapshot"]
 
 MASK = "•••"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an entry is about: a row, or a column of many."""
+
+    kind: str
+    id: str
+    name: str
+
+    @classmethod
+    def of(cls, row: Model) -> Self:
+        return cls(row._meta.label_lower, str(row.pk), str(row)[:200])
 
 
 def record(
     actor: User | ApiKey | str | None,
     action: str,
-    target: Model,
+    target: Model | Subject,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     request: HttpRequest | None = None,
@@ -33,13 +47,14 @@ def record(
     ``actor`` is a person, an API key, or the name of a process. ``action`` is ``<thing>.<verb>``. Secrets in
     ``before`` and ``after`` are masked by name, sealed values and encrypted columns always.
     """
+    subject = target if isinstance(target, Subject) else Subject.of(target)
     return AuditEntry.objects.create(
         actor=actor if isinstance(actor, User) else None,
         actor_name=actor_name(actor),
         action=action,
-        target_type=target._meta.label_lower,
-        target_id=str(target.pk),
-        target_name=str(target)[:200],
+        target_type=subject.kind,
+        target_id=subject.id,
+        target_name=subject.name,
         before=_stored(before or {}),
         after=_stored(after or {}),
         request_id=_request_id(request),

@@ -2,14 +2,15 @@
 
 Tokens are Fernet (AES-128-CBC with HMAC-SHA256) and start with the id of their key, so that rows whose key is
 gone can be counted and named without trying to decrypt them. ``settings.ENCRYPTION_KEYS`` holds the keys: the
-first encrypts, all of them decrypt; a key is retired by putting a new one in front, re-saving, and then
-dropping it.
+first encrypts, all of them decrypt; a key is retired by putting a new one in front, ``manage.py rotate_keys``, and
+then dropping it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -54,6 +55,8 @@ __all__ = [
 SEALED = "sealed"
 #: What is typed into a secret's input to remove the stored value (an empty input keeps it).
 CLEAR = "-"
+
+_KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 C = TypeVar("C", bound=PluginConfig)
 
@@ -103,8 +106,11 @@ def known_key_ids() -> list[str]:
 
 
 def key_id_of(token: str) -> str:
-    """Return the id of the key that a token was made with, without opening it."""
-    return token.partition(":")[0]
+    """Return the id of the key that a token was made with, without opening it; ``?`` for what is no token at all,
+    which may be a secret that somebody wrote there by hand: it is never quoted.
+    """
+    key_id = token.partition(":")[0]
+    return key_id if _KEY_ID.fullmatch(key_id) else "?"
 
 
 def encrypt(text: str) -> str:
@@ -119,8 +125,11 @@ def decrypt(token: str) -> str:
     """Open a token of :func:`encrypt`; raises :class:`UndecryptableError`."""
     if not token:
         return ""
-    key_id, _, body = token.partition(":")
+    key_id = key_id_of(token)
+    body = token.partition(":")[2]
     fernet = _keyring().keys.get(key_id)
+    if key_id == "?":
+        raise UndecryptableError(key_id, "the stored value is no encrypted one")
     if fernet is None:
         raise UndecryptableError(key_id, "that key is not in ENCRYPTION_KEYS")
     try:

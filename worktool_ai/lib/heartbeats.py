@@ -21,6 +21,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from worktool_ai.lib.crypto import known_key_ids
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["PARTS", "Heartbeat", "Part", "beat", "key", "newest", "parse", "read_all"]
@@ -38,13 +39,16 @@ _TIMEOUT_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The last sign of one process. ``at`` in epoch seconds; ``lag`` in the part's own unit (0 = up to date)."""
+    """The last sign of one process. ``at`` in epoch seconds; ``lag`` in the part's own unit (0 = up to date); ``keys``
+    are the ids of the encryption keys that it knows.
+    """
 
     part: str
     process: str
     at: float
     detail: str = ""
     lag: float = 0
+    keys: tuple[str, ...] = ()
 
     def age(self, now: float) -> float:
         """Return the seconds since then; never negative, since clocks of machines differ a little."""
@@ -84,7 +88,8 @@ def _parse(name: str, value: str) -> Heartbeat | None:
     part, _, process = name.partition(":")
     try:
         body = json.loads(value)
-        return Heartbeat(part, process, float(body["at"]), str(body["detail"]), float(body["lag"]))
+        keys = tuple(map(str, body.get("keys", ())))
+        return Heartbeat(part, process, float(body["at"]), str(body["detail"]), float(body["lag"]), keys)
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -119,7 +124,8 @@ class _Pulse:
 
 def _say(part: str, detail: str, lag: float, *, tidy: bool) -> None:
     client = _client(settings.REDIS_BROKER_URL)
-    value = json.dumps({"at": time.time(), "detail": detail, "lag": lag}, ensure_ascii=False)
+    sign = {"at": time.time(), "detail": detail, "lag": lag, "keys": known_key_ids()}
+    value = json.dumps(sign, ensure_ascii=False)
     client.hset(key(), f"{part}:{socket.gethostname()}-{os.getpid()}", value)
     if tidy:
         _forget_the_dead(client, part)

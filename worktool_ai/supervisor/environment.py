@@ -35,7 +35,7 @@ def settings_of(layout: Layout, credentials: Credentials) -> dict[str, str]:
         "ENVIRONMENT": "embedded",
         "DATA_DIR": str(layout.data_dir),
         "SECRET_KEY": credentials.secret_key,
-        "ENCRYPTION_KEYS": credentials.encryption_key,
+        "ENCRYPTION_KEYS": ",".join(credentials.encryption_keys),
         "SIMULATOR_TOKEN": credentials.simulator_token,
         "ADMIN_USER": ADMIN_USER,
         "ADMIN_PASSWORD": credentials.admin_password,

@@ -11,10 +11,10 @@ import pwd
 import secrets as random_source
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-__all__ = ["Account", "Credentials", "Layout", "server_account", "write_private"]
+__all__ = ["Account", "Credentials", "Layout", "new_encryption_key", "server_account", "write_private"]
 
 #: As root the servers' files must lie where an unprivileged user can reach them: a venv or data under /root cannot.
 SERVER_ROOTS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - the folder below it is ours, 0755, owned by root
@@ -46,12 +46,23 @@ def write_private(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
+def new_encryption_key() -> str:
+    """Return a new Fernet key: 32 random bytes in URL-safe base64."""
+    return base64.urlsafe_b64encode(random_source.token_bytes(32)).decode()
+
+
 @dataclass(frozen=True)
 class Credentials:
-    """Everything generated once per data folder; the same at every start."""
+    """Everything generated once per data folder; the same at every start.
+
+    ``encryption_key`` encrypts. ``next_encryption_key`` was added meanwhile and takes its place at the next start of
+    the supervisor, when no process runs that does not know it; ``old_encryption_keys`` (comma separated) only decrypt.
+    """
 
     secret_key: str
     encryption_key: str
+    next_encryption_key: str
+    old_encryption_keys: str
     database_password: str
     redis_password: str
     broker_password: str
@@ -62,10 +73,11 @@ class Credentials:
 
     @classmethod
     def generate(cls) -> Credentials:
-        """Return new random values; the encryption key is a Fernet key (32 bytes, base64)."""
+        """Return new random values."""
         values = {field.name: random_source.token_urlsafe(24) for field in fields(cls)}
         values["secret_key"] = random_source.token_urlsafe(50)
-        values["encryption_key"] = base64.urlsafe_b64encode(random_source.token_bytes(32)).decode()
+        values["encryption_key"] = new_encryption_key()
+        values["next_encryption_key"] = values["old_encryption_keys"] = ""
         values["robot_id"] = f"wt{random_source.token_hex(15)}"  # who knows a robot's id can command it
         values["callback_key"] = random_source.token_hex(16)
         values["admin_password"] = random_source.token_urlsafe(12)
@@ -78,8 +90,31 @@ class Credentials:
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
         merged = cls(**{**asdict(cls.generate()), **known})
         if asdict(merged) != stored:
-            write_private(path, json.dumps(asdict(merged), indent=1))
+            merged.store(path)
         return merged
+
+    def store(self, path: Path) -> None:
+        write_private(path, json.dumps(asdict(self), indent=1))
+
+    @property
+    def encryption_keys(self) -> list[str]:
+        """All keys, the encrypting one first."""
+        keys = [self.encryption_key, self.next_encryption_key, *self.old_encryption_keys.split(",")]
+        return [key for key in keys if key]
+
+    def with_new_encryption_key(self) -> Credentials:
+        """Add a key for the next start; one that already waits for it stays the only one."""
+        return replace(self, next_encryption_key=self.next_encryption_key or new_encryption_key())
+
+    def with_next_encryption_key(self) -> Credentials:
+        """Put the key that was added in front; the one in use until now only decrypts from then on."""
+        if not self.next_encryption_key:
+            return self
+        old = ",".join(key for key in (self.encryption_key, self.old_encryption_keys) if key)
+        return replace(self, encryption_key=self.next_encryption_key, next_encryption_key="", old_encryption_keys=old)
+
+    def without_old_encryption_keys(self) -> Credentials:
+        return replace(self, old_encryption_keys="")
 
 
 class Layout:

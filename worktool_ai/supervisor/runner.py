@@ -18,7 +18,7 @@ from worktool_ai.supervisor.children import Child, Program, programs_of, stop_al
 from worktool_ai.supervisor.embedded import EmbeddedServers
 from worktool_ai.supervisor.environment import ADMIN_USER, ROOT, layout_of, process_environment
 from worktool_ai.supervisor.launcher import Launcher
-from worktool_ai.supervisor.layout import Layout
+from worktool_ai.supervisor.layout import Credentials, Layout
 from worktool_ai.supervisor.options import Options, listen, simulator_port
 from worktool_ai.supervisor.output import Log, Tail
 from worktool_ai.supervisor.processes import identify
@@ -80,10 +80,18 @@ class Supervisor:
             self.layout.run_file.unlink(missing_ok=True)
             self._catch_signals()
             stop_orphans(self.layout, self.log.say)
+            self._adopt_new_key()
             self._serve()
         finally:
             self._lock.release()
         return 0
+
+    def _adopt_new_key(self) -> None:
+        """Encrypt with the key that ``rotate_keys --new-key`` has added: no process runs now that does not know it."""
+        path = self.layout.secrets_file
+        if path.exists() and (known := Credentials.load(path)).next_encryption_key:
+            known.with_next_encryption_key().store(path)
+            self.log.say("a new encryption key is in use from now on; run manage.py rotate_keys")
 
     def _catch_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

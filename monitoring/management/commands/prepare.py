@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from monitoring import unreadable_secrets
+
 
 class Command(BaseCommand):
     help = "Bring the database up to date before the first process starts: tables, preset rows, first login."
@@ -20,3 +22,5 @@ class Command(BaseCommand):
         self.stdout.write("planting preset rows …")
         call_command("seed", stdout=self.stdout)
         call_command("ensure_admin", stdout=self.stdout)
+        for problem in unreadable_secrets.watch():
+            self.stderr.write(self.style.ERROR(f"cannot be decrypted: {problem}"))

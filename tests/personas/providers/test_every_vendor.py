@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from personas.providers import ChatMessage, ChatRequest, Image, ProviderError, registry
-from personas.providers._remote import hide_key
 from tests.personas.providers.vendors import KEY, VENDORS
 from tests.wire import Scripted, running_wire_server
+from worktool_ai.lib.redaction import redact
 
 SCHEMA = {"type": "object", "properties": {"intent": {"type": "string"}}, "required": ["intent"]}
 REQUEST = ChatRequest((ChatMessage("user", "你好"),), temperature=0.5, max_tokens=50, timeout=5.0)
@@ -117,10 +117,10 @@ def test_a_key_that_cannot_be_sent_is_refused_without_being_quoted(wire, vendor,
 
 
 def test_a_key_is_hidden_even_where_it_is_quoted_in_part():
-    assert hide_key("Incorrect API key provided: sk-proj-abc***xyz. See", "sk-proj-abcdefgh") == (
+    assert redact("Incorrect API key provided: sk-proj-abc***xyz. See", "sk-proj-abcdefgh") == (
         "Incorrect API key provided: … See"
     )
-    assert hide_key("key k refused", "k1") == "key k refused"
+    assert redact("key k refused", "k1") == "key k refused"
 
 
 @every_vendor

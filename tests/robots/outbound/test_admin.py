@@ -93,11 +93,12 @@ def test_lines_are_found_by_text_person_and_room(owner: Client, queue: Queue) ->
     page(owner, "robots_message_change", line.pk)
 
 
-def test_the_robot_page_shows_no_secret_but_the_address(owner: Client, robot: Robot) -> None:
+def test_the_robot_page_shows_no_secret(owner: Client, robot: Robot) -> None:
     shown = page(owner, "robots_robot_change", robot.pk)
     assert ROBOT_ID not in shown
     assert "…ot-1" in shown
-    assert services.callback_url(robot, "message") in shown
+    assert services.shown_callback_url(robot, "message") in shown
+    assert robot.callback_key.reveal() not in shown
     assert ROBOT_ID not in page(owner, "robots_robot_changelist")
 
 
