@@ -15,4 +15,4 @@ class AlertsConfig(AppConfig):
         channels.registry.discover()
         conditions.registry.discover()
         notices.budget_reached.bind(budgets.raise_for)
-        notices.budget_eased.bind(budgets.resolve)
+        notices.budgets_looked_at.bind(budgets.resolve_over)

@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 
 from alerts import services
 from alerts.models import Alert, AlertState, Level
-from personas.budgets import targets
+from personas.budgets import notices, targets
 from personas.budgets.models import BudgetScope
 from personas.budgets.notices import Reached
 from robots.models import Room
 
-__all__ = ["raise_for", "resolve"]
+__all__ = ["raise_for", "resolve_over"]
+
+_CODES = {80: "budget_warning", 100: "budget_spent"}
 
 
 def raise_for(reached: Reached) -> None:
@@ -33,7 +35,7 @@ def raise_for(reached: Reached) -> None:
     )
     robot, room = _whose(budget.scope, budget.target)
     draft = services.AlertDraft(
-        code="budget_spent" if is_spent else "budget_warning",
+        code=_CODES[reached.level],
         level=Level.CRITICAL if is_spent else Level.WARNING,
         title=title % {"what": what},
         fingerprint=_fingerprint(budget.id, reached.level),
@@ -46,11 +48,16 @@ def raise_for(reached: Reached) -> None:
     services.notify(raised.id, level=draft.level, text=f"{draft.title}\n{note}")
 
 
-def resolve(budget_id: UUID, level: int) -> None:
-    """The budget is below the level again, or another period has begun."""
-    rows = Alert.objects.filter(fingerprint=_fingerprint(budget_id, level)).exclude(state=AlertState.RESOLVED)
-    for alert in rows:
-        services.resolve(alert.pk, "budgets")
+def resolve_over() -> None:
+    """Resolve the alerts of budgets that are below the level again, in a new period, off or deleted."""
+    # alerts first: one that is raised meanwhile is not among them, and the notice of each of them is written already
+    alerts = list(Alert.objects.filter(code__in=_CODES.values()).exclude(state=AlertState.RESOLVED))
+    if not alerts:
+        return
+    holding = {_fingerprint(*notice) for notice in notices.in_force()}
+    for alert in alerts:
+        if alert.fingerprint not in holding:
+            services.resolve(alert.pk, "budgets")
 
 
 def _whose(scope: str, target: UUID | None) -> tuple[UUID | None, UUID | None]:

@@ -52,8 +52,9 @@ T = TypeVar("T")
 #: Seconds that Redis is waited for, and that it is left alone after it did not answer.
 PATIENCE_S = 0.5
 SILENCE_S = 1.0
-#: Connections of one process; a thousand calls that begin at once take turns.
-CONNECTIONS = 32
+#: So many calls of a process ask Redis at once; of a thousand that begin together none waits longer for its turn.
+TURNS = 32
+TURN_S = 3.0
 #: A hold outlasts its call's deadline by so many seconds.
 SPARE_S = 30.0
 
@@ -68,6 +69,10 @@ class OverBudget(Exception):
         super().__init__(f"the budget {budget.counter} is used up")
         self.budget = budget
         self.is_spent = is_spent
+
+
+class _Busy(Exception):
+    """Redis may be there, but this call did not get its turn in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,9 @@ class Keeper:
         self._last: dict[str, tuple[str, int]] = {}
         #: Lines whose counter lacks calls that ended while Redis was away.
         self._behind: set[str] = set()
+        self._turns = threading.BoundedSemaphore(TURNS)
         self._counting = threading.Lock()
+        self._counted_at: dict[str, float] = {}
 
     def reserve(
         self,
@@ -138,7 +145,7 @@ class Keeper:
             number, standings = self._asked(
                 hold.budgets, lambda: self.counters.reserve(hold.id, micro(hold.amount or FREE), lasts_s, lines)
             )
-        except (redis.RedisError, DatabaseError, OSError) as error:
+        except (redis.RedisError, DatabaseError, OSError, _Busy) as error:
             self._went_away(error)
             number, standings = self._by_memory(lines), []
         for line, standing in zip(lines, standings, strict=False):
@@ -170,7 +177,7 @@ class Keeper:
         held = micro(hold.amount or FREE)
         try:
             figures = self._asked(hold.budgets, lambda: self.counters.settle(hold.id, held, spent, lines))
-        except (redis.RedisError, DatabaseError, OSError) as error:
+        except (redis.RedisError, DatabaseError, OSError, _Busy) as error:
             self._went_away(error)
             self._remember(lines, spent)
             return
@@ -188,32 +195,43 @@ class Keeper:
 
     def _asked(self, budgets: Sequence[BudgetSnapshot], ask: Callable[[], T]) -> T:
         """Ask Redis; once more when it had lost a counter, after that was counted from rows."""
-        if time.monotonic() < self._silent_until:
-            raise redis.ConnectionError("left alone for a moment")
+        began = time.monotonic()
         try:
-            return ask()
+            return self._in_turn(ask)
         except Unknown:
-            return self._asked_anew(budgets, ask)
-
-    def _asked_anew(self, budgets: Sequence[BudgetSnapshot], ask: Callable[[], T]) -> T:
-        """Count from rows, while others who miss the same counters wait a moment for it."""
-        if not self._counting.acquire(timeout=PATIENCE_S):
-            raise redis.TimeoutError("the counters are still being counted")
+            self._count_once(budgets, began)
         try:
-            return ask()
-        except Unknown:
-            count(self.counters, budgets)
-        finally:
-            self._counting.release()
-        try:
-            return ask()
+            return self._in_turn(ask)
         except Unknown as error:
             raise redis.RedisError("it loses what it is told") from error
 
+    def _in_turn(self, ask: Callable[[], T]) -> T:
+        """Whoever had to wait looks again whether Redis is to be left alone: it may not have answered the others."""
+        if not self._turns.acquire(timeout=TURN_S):
+            raise _Busy("too many calls at once")
+        try:
+            if time.monotonic() < self._silent_until:
+                raise redis.ConnectionError("left alone for a moment")
+            return ask()
+        finally:
+            self._turns.release()
+
+    def _count_once(self, budgets: Sequence[BudgetSnapshot], began: float) -> None:
+        """Count from rows what no other call has counted since this one began to ask."""
+        if not self._counting.acquire(timeout=TURN_S):
+            raise _Busy("the counters are still being counted")
+        try:
+            missing = [one for one in budgets if self._counted_at.get(one.counter, float("-inf")) < began]
+            count(self.counters, missing)
+            self._counted_at.update(dict.fromkeys((one.counter for one in missing), time.monotonic()))
+        finally:
+            self._counting.release()
+
     def _went_away(self, error: Exception) -> None:
         if time.monotonic() >= self._silent_until:
-            self._silent_until = time.monotonic() + SILENCE_S
             logger.warning("budgets.by_memory", error=type(error).__name__)
+            if not isinstance(error, _Busy):
+                self._silent_until = time.monotonic() + SILENCE_S
 
 
 def lines_of(budgets: Sequence[BudgetSnapshot], moment: datetime) -> list[tuple[Line, Span]]:
@@ -268,7 +286,7 @@ def keeper() -> Keeper:
 def _keeper(url: str, prefix: str) -> Keeper:
     pool = redis.BlockingConnectionPool.from_url(
         url,
-        max_connections=CONNECTIONS,
+        max_connections=TURNS + 8,  # pages and the look once a minute take no turn
         timeout=PATIENCE_S,
         socket_connect_timeout=PATIENCE_S,
         socket_timeout=PATIENCE_S,

@@ -20,7 +20,7 @@ from worktool_ai.lib.db import tx
 from worktool_ai.lib.hooks import Hook
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["LEVELS", "Reached", "budget_eased", "budget_reached", "end", "forget", "tell"]
+__all__ = ["LEVELS", "Reached", "budget_reached", "budgets_looked_at", "end", "forget", "in_force", "tell"]
 
 logger = get_logger(__name__)
 
@@ -38,9 +38,10 @@ class Reached:
     until: datetime
 
 
-#: Called once for each level, and once when a budget that had reached one is below it again.
+#: Called once for each level that a budget reaches.
 budget_reached: Hook[[Reached]] = Hook("personas.budget_reached")
-budget_eased: Hook[[UUID, int]] = Hook("personas.budget_eased")
+#: Called after each look at all budgets: what is not :func:`in_force` any more is over, deleted budgets too.
+budgets_looked_at: Hook[[]] = Hook("personas.budgets_looked_at")
 
 #: What this process knows to be told: without it every call above 80 % would ask the database.
 _told: set[tuple[UUID, str, int, Decimal]] = set()
@@ -81,12 +82,18 @@ def _tell_once(reached: Reached, span: Span) -> None:
             logger.info("budgets.reached", budget=reached.budget.counter, level=reached.level)
 
 
-def end(open_notices: Iterable[BudgetNotice]) -> None:
+def end(over: Iterable[BudgetNotice]) -> None:
     """Say of notices that they are over: the period has ended, or the amount was raised."""
-    for notice in open_notices:
-        with tx():
-            if BudgetNotice.objects.filter(pk=notice.pk, ended_at=None).update(ended_at=clock.now()):
-                budget_eased(notice.budget_id, notice.level)
+    ended = [notice.pk for notice in over]
+    with tx():
+        if ended:
+            BudgetNotice.objects.filter(pk__in=ended, ended_at=None).update(ended_at=clock.now())
+        budgets_looked_at()
+
+
+def in_force() -> set[tuple[UUID, int]]:
+    """Return the budgets, with the level, that have reached it and are not below it again."""
+    return set(BudgetNotice.objects.filter(ended_at=None).values_list("budget_id", "level"))
 
 
 def forget() -> None:

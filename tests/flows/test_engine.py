@@ -67,7 +67,9 @@ def test_a_question_is_answered_in_eight_steps(say, work):
     assert all(step.patch for step in steps)
     message = Message.objects.get(pk=line.message_id)
     assert (message.intent, message.topic, message.reason) == ("service", "支付问题", "answered")
-    assert {call.task for call in AICall.objects.filter(run_id=run.pk)} == {"intent", "reply"}
+    calls = AICall.objects.filter(run_id=run.pk)
+    assert {call.task for call in calls} == {"intent", "reply"}
+    assert {call.room_id for call in calls} == {run.conversation.room_id}
     lease = lease_of(line)
     assert (lease.queued, lease.due_at, lease.until) == (0, None, None)
     assert [event["data"]["reason"] for event in events_of("flow_completed")] == ["answered"]

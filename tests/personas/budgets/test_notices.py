@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -77,16 +76,16 @@ def test_raising_the_amount_arms_it_again_and_ends_the_alert(keeper: Keeper, mod
     assert Alert.objects.get(state="open").code == "budget_warning"
 
 
-@pytest.mark.parametrize("change", [{"is_active": False}, None])
-def test_with_the_period_or_the_budget_its_notices_end(
-    change: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("change", ["off", "deleted", "tomorrow"])
+def test_with_the_period_or_the_budget_its_notices_end(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     row = budget(amount="1")
     call("1")
     standing.watch()
     assert set(Alert.objects.values_list("state", flat=True)) == {"open"}
-    if change:
-        Budget.objects.filter(pk=row.pk).update(**change)
+    if change == "off":
+        Budget.objects.filter(pk=row.pk).update(is_active=False)
+    elif change == "deleted":
+        row.delete()
     else:
         tomorrow = clock.now() + timedelta(days=1)
         monkeypatch.setattr(clock, "now", lambda: tomorrow)
