@@ -10,6 +10,7 @@ from django.db import connection
 
 from personas import caches, seeds
 from personas.budgets import caches as budget_caches
+from personas.budgets.prices import FREE
 from personas.budgets.standing import statuses
 from personas.hotpath import insert_ai_calls
 from personas.models import AICall, AIModel, Budget, Persona
@@ -71,7 +72,7 @@ def test_at_the_end_of_a_budget_the_local_model_answers_and_says_why(cloud: AIMo
     call("1", room_id=ROOM)
     answer, ai = reply()
     (local,) = ai.scope.calls
-    assert (answer.source, local.provider, local.cost) == ("template", "local", 0)
+    assert (answer.source, local.provider, local.cost) == ("template", "local", FREE)
     (hop,) = local.request["passed_over"]
     assert (hop["model"], hop["reason"], hop["detail"]) == ("云模型", "budget", f"room:{ROOM}:day")
     Budget.objects.filter(pk=row.pk).update(amount=2)
@@ -84,4 +85,4 @@ def test_a_model_can_be_tested_although_its_budget_is_used_up(cloud: AIModel) ->
     call("1", model=cloud)
     assert AIService().health_check(caches.model_snapshot(cloud)).ok
     (status,) = statuses([budget_caches.snapshot(row)])
-    assert (status.spent, status.held, status.left, status.percent) == (Decimal("1.000700"), 0, 0, 100)
+    assert (status.spent, status.held, status.left, status.percent) == (Decimal("1.000700"), FREE, FREE, 100)
