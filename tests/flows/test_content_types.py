@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from flows.models import Step
 from flows.services import start_runs
 from robots.inbound.store import store_batch
-from robots.models import Command, Message, Robot
+from robots.models import Message, Robot
 from tests.robots.inbound.builders import callback, line
 from worktool_ai.lib.clock import now
 
@@ -57,5 +58,5 @@ def test_every_content_type_has_its_fate_and_its_reason(robot: Robot, work: Call
 
     found = dict(Message.objects.filter(direction="in").values_list("sender_name", "reason"))
     assert found == {name: reason for name, (*_said, reason) in wanted.items()}
-    asked = Command.objects.filter(conversation__sender_name="3//private").get()
-    assert "文字" in asked.text, "it says what it cannot do, and what helps"
+    steps = Step.objects.filter(node_type="ai_reply", run__conversation__sender_name__in=["3//private", "2//mentioned"])
+    assert {step.patch["template"] for step in steps} == {"ask-for-text"}
