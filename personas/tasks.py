@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from personas import warming
 from personas.budgets import standing
 
-__all__ = ["watch_budgets"]
+__all__ = ["warming", "watch_budgets"]
 
 
 @shared_task(name="personas.watch_budgets", ignore_result=True)

@@ -139,6 +139,10 @@ class Provider(Plugin):
         self.endpoint = endpoint or self.default_endpoint
         self.model_id = model_id
 
+    @classmethod
+    def warm_up(cls) -> None:
+        """Import what the first call would have to wait for."""
+
     @abstractmethod
     def chat(self, request: ChatRequest) -> Answer:
         """Ask the model; raises :class:`ProviderError`."""

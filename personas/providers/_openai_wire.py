@@ -47,6 +47,12 @@ class OpenAIWireProvider(RemoteProvider):
     Config: ClassVar[type[OpenAIWireConfig]] = OpenAIWireConfig
     error_kinds = OPENAI_KINDS
 
+    @classmethod
+    def warm_up(cls) -> None:
+        import openai.types.chat  # noqa: F401
+
+        import worktool_ai.lib.sdk_transport  # noqa: F401
+
     def _ask(self, request: ChatRequest) -> Answer:
         import openai
 

@@ -49,6 +49,12 @@ class AliyunQwenProvider(RemoteProvider):
     default_endpoint = "https://dashscope.aliyuncs.com/api/v1"
     error_kinds = DASHSCOPE_KINDS
 
+    @classmethod
+    def warm_up(cls) -> None:
+        import dashscope.client.base_api  # noqa: F401
+
+        import worktool_ai.lib.sdk_session  # noqa: F401
+
     def _ask(self, request: ChatRequest) -> Answer:
         multimodal = self.config.multimodal or any(m.images for m in request.messages)
         try:

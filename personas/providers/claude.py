@@ -64,6 +64,12 @@ class ClaudeProvider(RemoteProvider):
         "api_error": "overloaded",
     }
 
+    @classmethod
+    def warm_up(cls) -> None:
+        import anthropic.types  # noqa: F401
+
+        import worktool_ai.lib.sdk_transport  # noqa: F401
+
     def _ask(self, request: ChatRequest) -> Answer:
         import anthropic
 
