@@ -47,6 +47,8 @@ def business_panel(request: HttpRequest) -> HttpResponse:
 def _options(request: HttpRequest) -> dict[str, Any]:
     """Addresses for the scripts; an admin page only where the role may open it."""
     labels = {"message": "robots.message", "run": "flows.run", "alert": "alerts.alert"}
+    if may(request.user, Ability.TAKE_OVER):
+        labels["conversation"] = "robots.conversation"  # where people answer by hand
     links = {name: page_of(request.user, label, "change", "ID") for name, label in labels.items()}
     return {"messages": reverse("api:message-list"), "rooms": reverse("api:room-list"), "links": links}
 

@@ -1,12 +1,13 @@
-"""What people are told about taking commands back."""
+"""What people are told about commands: errors, and taking them back."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from robots.error_codes import describe
 from robots.models import Command, CommandState, Owner
 
-__all__ = ["cancelling"]
+__all__ = ["cancelling", "error_of"]
 
 _ON_ITS_WAY = (CommandState.QUEUED, CommandState.SENDING)
 _TOLD = (CommandState.ACCEPTED, CommandState.DONE, CommandState.PARTIAL)
@@ -31,6 +32,15 @@ def cancelling(command: Command) -> str:
     if control.state == CommandState.UNKNOWN:
         return _("%(who)s wanted it back; nobody can say yet whether the platform was told.") % names
     return _("Could not be taken back for %(who)s: %(why)s") % names
+
+
+def error_of(command: Command) -> str:
+    """Return the platform's words about a command, and what an operator can do about them; empty for neither."""
+    if command.error_code is None:
+        return command.error_reason
+    known = describe(command.error_code)
+    told = [f"{known.code} {known.meaning}", command.error_reason, str(known.advice)]
+    return " · ".join(part for part in told if part)
 
 
 def _is_out_of_reach(command: Command) -> bool:

@@ -15,6 +15,7 @@ from flows import run_services
 from flows.admin.graphs import view_of
 from flows.admin.timeline import seconds, timeline_of
 from flows.models import ConversationLease, Effect, Run, RunState, Step, StepState, Wait, WaitState
+from robots.admin.colours import LINE_COLOURS
 from robots.admin.common import (
     ChoicesDropdownFilter,
     IdSearchMixin,
@@ -23,7 +24,6 @@ from robots.admin.common import (
     person,
     shown_json,
 )
-from robots.admin.lines import REASON_COLOURS
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
 
@@ -107,7 +107,7 @@ class RunAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     def shown_state(self, run: Run) -> tuple[str, str]:
         return run.state, run.get_state_display()
 
-    @display(description=_("reason"), label=REASON_COLOURS, ordering="reason")
+    @display(description=_("reason"), label=LINE_COLOURS, ordering="reason")
     def shown_reason(self, run: Run) -> tuple[str, Any]:
         return (run.reason, run.get_reason_display()) if run.reason else ("", "—")
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
+from robots.admin.colours import STATE_COLOURS
 from robots.admin.common import (
     ChoicesDropdownFilter,
     IdSearchMixin,
@@ -30,20 +31,10 @@ from robots.error_codes import describe
 from robots.models import Command, CommandResult, CommandState
 from robots.outbox_claim import HOLD_UNKNOWN
 from robots.testimony import facts
-from robots.wording import cancelling
+from robots.wording import cancelling, error_of
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib import clock
 from worktool_ai.lib.text import shorten
-
-_ON_THE_WAY = (CommandState.QUEUED, CommandState.SENDING, CommandState.ACCEPTED)
-_LOOK = (CommandState.PARTIAL, CommandState.UNKNOWN, CommandState.WITHDRAWN_UNCONFIRMED, CommandState.EXPIRED)
-_BAD = (CommandState.FAILED, CommandState.NOT_ACCEPTED)
-STATE_COLOURS = (
-    dict.fromkeys(_ON_THE_WAY, "info")
-    | dict.fromkeys(_LOOK, "warning")
-    | dict.fromkeys(_BAD, "danger")
-    | {CommandState.DONE: "success", CommandState.DRAFT: "primary"}
-)
 
 
 class NeedsAPersonFilter(DropdownFilter):  # type: ignore[misc]
@@ -112,11 +103,7 @@ class CommandAdmin(RecallMixin, IdSearchMixin, ReadOnlyModelAdmin):
     @display(description=_("error"))
     def shown_error(self, command: Command) -> str:
         """The platform's words, and what an operator can do about them."""
-        if command.error_code is None:
-            return command.error_reason or "—"
-        known = describe(command.error_code)
-        told = [f"{known.code} {known.meaning}", command.error_reason, str(known.advice)]
-        return " · ".join(part for part in told if part)
+        return error_of(command) or "—"
 
     @display(description=_("taking it back"))
     def shown_cancelling(self, command: Command) -> SafeString | str:

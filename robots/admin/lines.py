@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from robots import services
-from robots.admin.commands import STATE_COLOURS
+from robots.admin.colours import LINE_COLOURS, OWNER_COLOURS
 from robots.admin.common import (
     ChoicesDropdownFilter,
     IdSearchMixin,
@@ -27,19 +27,11 @@ from robots.admin.common import (
 from robots.admin.pace import PaceMixin
 from robots.admin.recalls import RecallMixin
 from robots.admin.switches import StopMixin
-from robots.models import Command, Conversation, Direction, Media, Message, Owner, Reason, Room
+from robots.admin.talk import TalkMixin
+from robots.models import Command, Conversation, Direction, Media, Message, Room
 from robots.waiting import why_waiting
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
 from worktool_ai.lib.text import shorten
-
-#: Colours of reasons: what went well, what a person should look at; the rest is neutral.
-_GOOD = (Reason.ANSWERED, Reason.ANSWERED_BY_COLLEAGUE)
-_LOOK = (Reason.HANDED_OVER, Reason.ASKED_BACK, Reason.DRAFT_ONLY, Reason.STALE_LINE, Reason.STALE_REPLY)
-_BAD = (Reason.SEND_FAILED, Reason.SEND_UNKNOWN, Reason.FLOW_FAILED, Reason.DEAD_LETTER)
-REASON_COLOURS = (
-    dict.fromkeys(_GOOD, "success") | dict.fromkeys(_LOOK, "warning") | dict.fromkeys(_BAD, "danger") | {"open": "info"}
-)
-OWNER_COLOURS = {Owner.ROBOT: "success", Owner.HUMAN: "warning"}
 
 
 class OwnerActionsMixin:
@@ -112,20 +104,24 @@ class RoomAdmin(PaceMixin, StopMixin, IdSearchMixin, ReadOnlyModelAdmin):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
+class ConversationAdmin(TalkMixin, OwnerActionsMixin, IdSearchMixin, ReadOnlyModelAdmin):
     scope_path = "robot"
     list_display = ("sender_name", "room", "robot", "shown_owner", "created_at")
     list_filter = (("robot", RelatedDropdownFilter), "owner")
     search_fields = ("sender_name", "room__name", "room__remark")
     list_select_related = ("room", "robot")
     fields = (
-        *("sender_name", "room", "robot", "shown_owner", "owner_since", "owner_set_by", "owner_epoch", "created_at"),
+        *("sender_name", "room", "robot", "shown_owner", "owner_since", "owner_set_by", "shown_epoch", "created_at"),
         "further",
     )
 
     @display(description=_("owner"), label=OWNER_COLOURS, ordering="owner")
     def shown_owner(self, conversation: Conversation) -> tuple[str, str]:
         return conversation.owner, conversation.get_owner_display()
+
+    @display(description=_("changes of hands"))
+    def shown_epoch(self, conversation: Conversation) -> int:
+        return conversation.owner_epoch
 
     @display(description=_("see also"))
     def further(self, conversation: Conversation) -> SafeString | str:
@@ -190,7 +186,7 @@ class MessageAdmin(OwnerActionsMixin, RecallMixin, IdSearchMixin, ReadOnlyModelA
     def shown_line(self, line: Message) -> str:
         return shorten(line.shown_text, 80) or "—"
 
-    @display(description=_("state"), label=STATE_COLOURS | REASON_COLOURS, ordering="reason")
+    @display(description=_("state"), label=LINE_COLOURS, ordering="reason")
     def shown_reason(self, line: Message) -> tuple[str, Any]:
         """A customer's line shows its reason, the robot's own the state of its command."""
         if line.direction == Direction.OUT:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from robots import questions
+from robots.admin.colours import LINE_COLOURS
 from robots.admin.common import (
     ChoicesDropdownFilter,
     IdSearchMixin,
@@ -27,7 +28,6 @@ from robots.admin.common import (
     linked_rows,
     person,
 )
-from robots.admin.lines import REASON_COLOURS
 from robots.models import CallbackGap, GapState, OpenQuestion
 from robots.recovery import gaps
 from worktool_ai.accounts.admin_mixins import ReadOnlyModelAdmin, display
@@ -152,7 +152,7 @@ class OpenQuestionAdmin(IdSearchMixin, ReadOnlyModelAdmin):
     def shown_line(self, line: OpenQuestion) -> str:
         return shorten(line.shown_text, 80) or "—"
 
-    @display(description=_("state"), label=REASON_COLOURS, ordering="reason")
+    @display(description=_("state"), label=LINE_COLOURS, ordering="reason")
     def shown_reason(self, line: OpenQuestion) -> tuple[str, Any]:
         return line.reason, line.get_reason_display()
 

@@ -35,7 +35,8 @@ export function update(card, line) {
   part("reason").textContent = reasonOf(line);
   part("intent").textContent = intentOf(line);
   setTag(part("tag"), line);
-  setLink(part("link"), line);
+  setLink(part("link"), detailsOf(line));
+  setLink(part("answer"), pageOf("conversation", line.conversationId));
 }
 
 /** The text, and after it what a model has seen on the line's picture. */
@@ -84,8 +85,10 @@ function setTag(tag, line) {
   tag.hidden = !text;
 }
 
-function setLink(link, line) {
-  const address = (line.direction === "in" && pageOf("run", line.runId)) || pageOf("message", line.id);
+const detailsOf = (line) =>
+  (line.direction === "in" && pageOf("run", line.runId)) || pageOf("message", line.id);
+
+function setLink(link, address) {
   link.hidden = !address;
   if (address) {
     link.href = address;
