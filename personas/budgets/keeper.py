@@ -213,6 +213,9 @@ class Keeper:
             if time.monotonic() < self._silent_until:
                 raise redis.ConnectionError("left alone for a moment")
             return ask()
+        except (redis.RedisError, OSError) as error:
+            self._went_away(error)  # before the turn is handed on
+            raise
         finally:
             self._turns.release()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -229,6 +230,31 @@ def test_a_redis_that_is_away_is_left_alone_for_a_moment(
     for _ in range(20):
         keeper.settle(reserve(keeper, model), Answer("好", "m", 0, 1), None)
     assert store.asked == 1
+
+
+def test_of_many_calls_at_once_only_those_whose_turn_it_is_wait_for_a_redis_that_hangs(
+    model: ModelSnapshot, everything: Budget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SILENCE_S", 600.0)
+    budgets = [caches.snapshot(everything)]
+    monkeypatch.setattr(caches, "matching", lambda *_: budgets)
+    all_turns = threading.Barrier(module.TURNS)
+    asked: list[int] = []
+
+    class Hanging(Counters):
+        def reserve(self, *_: Any) -> Any:
+            asked.append(1)
+            all_turns.wait(30)
+            raise redis.TimeoutError("nobody answers")
+
+    keeper = Keeper(Hanging(redis.Redis(port=1), "hangs"))
+    calls = [threading.Thread(target=reserve, args=(keeper, model)) for _ in range(3 * module.TURNS)]
+    for one in calls:
+        one.start()
+    for one in calls:
+        one.join(30)
+    assert not any(one.is_alive() for one in calls)
+    assert len(asked) == module.TURNS
 
 
 def test_a_database_that_is_away_stops_no_call(
