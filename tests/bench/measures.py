@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ ENGINE_RATE, CALLBACK_RATE, TWO_CALLS_RATE = 100.0, 300.0, 200.0
 OPEN_LOOP_S = 10.0
 #: A lone line has ended, and what follows it is done, long before the next one comes.
 LONE_PAUSE_S = 0.6
-IDLE_S = 8.0
+IDLE_S = 15.0
 
 
 @dataclass(slots=True)
@@ -54,10 +55,10 @@ class Bench:
     def size(self, lines_at_full_scale: int) -> int:
         return max(20, round(lines_at_full_scale * self.scale))
 
-    def next_round(self, count: int, rate: float = 0.0) -> Round:
+    def next_round(self, count: int, rate: float = 0.0, first: int = 0) -> Round:
         """Return lines whose texts nobody has said before."""
         self._number += 1
-        return Round(self._number, count, rate)
+        return Round(self._number, count, rate, first)
 
     def carry(
         self, subject: Subject, count: int, rate: float = 0.0, *, connections: int = SENDERS, repeats: int = 1
@@ -211,19 +212,20 @@ def lone(bench: Bench) -> Results:
     count = 10
     found = bench.results(count, "commits_lone", "statements_lone")
     bench.use_model(None)
+    idle_commits, idle_statements, idle_s = _counted(bench, lambda: time.sleep(IDLE_S))
     for _ in range(bench.rounds):
         with bench.yardstick(found):
-            idle_commits, idle_statements, idle_s = _counted(bench, lambda: time.sleep(IDLE_S))
-            commits, statements, seconds = _counted(bench, lambda: _say_alone(bench, count))
+            commits, statements, seconds = _counted(bench, partial(_say_alone, bench, count, said := []))
+            bench.product.check(said[0])  # looks at all that has come since
             found["commits_lone"].runs.append((commits - idle_commits / idle_s * seconds) / count)
             found["statements_lone"].runs.append((statements - idle_statements / idle_s * seconds) / count)
     return found
 
 
-def _say_alone(bench: Bench, count: int) -> None:
-    for _ in range(count):
-        since = bench.product.carry(bench.next_round(1), connections=1).since
-        bench.product.wait(since, 1)
+def _say_alone(bench: Bench, count: int, said: list[Carried]) -> None:
+    """Say one line after the other, each of another person, and note them in ``said``: they are judged later."""
+    for person in range(count):
+        said.append(bench.product.carry(bench.next_round(1, first=person), connections=1))
         time.sleep(LONE_PAUSE_S)
 
 

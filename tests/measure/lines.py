@@ -33,27 +33,34 @@ SENDERS = 24
 PEOPLE_PER_GROUP = 10
 HISTORY_LINES = 20
 STEPS, AI_CALLS, COMMANDS = 8, 2, 1
+#: Of a topic each, so that no round gets the answers of the one before: what equals an answer of the last 30 s waits.
+QUESTIONS = ("如何退款？", "什么时候发货？", "怎么退货？", "怎么注册会员？", "怎么成为会员？")
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """``count`` lines, each of another person; ``number`` makes their texts differ from those of other rounds."""
+    """``count`` lines, each of another person; ``number`` makes their texts differ from those of other rounds.
+
+    ``first`` is the number of the first of these people.
+    """
 
     number: int
     count: int
     rate: float = 0.0
+    first: int = 0
 
     @staticmethod
     def name(person: int) -> str:
         return f"客户{person:05}"
 
     def body(self, person: int) -> bytes:
-        text = f"如何退款？ #m{self.number * 100_000 + person}"
+        text = f"{QUESTIONS[self.number % len(QUESTIONS)]} #m{self.number * 100_000 + person}"
+        speaker = self.first + person
         document = {
             "spoken": text,
             "rawSpoken": text,
-            "receivedName": self.name(person),
-            "groupName": f"测量群{person // PEOPLE_PER_GROUP:04}",
+            "receivedName": self.name(speaker),
+            "groupName": f"测量群{speaker // PEOPLE_PER_GROUP:04}",
             "groupRemark": "",
             "roomType": 1,
             "atMe": "false",
