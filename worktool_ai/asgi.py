@@ -13,6 +13,7 @@ from monitoring import health  # noqa: E402
 from monitoring.routing import websocket_application  # noqa: E402
 from robots.door import PREFIX, Door  # noqa: E402
 from robots.door.http import Receive, Scope, Send  # noqa: E402
+from worktool_ai.lib import memory  # noqa: E402
 
 __all__ = ["Site", "application"]
 
@@ -41,6 +42,7 @@ class Site:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self.door.start()
+                memory.settle()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.door.stop()

@@ -124,6 +124,7 @@ class Walk:
             retries=head.retries,
         )
         self._stored_steps = len(head.steps)
+        self._ids = {"messageId": str(head.message_id), "runId": str(head.run_id)}
         self.progress = self._fresh()
 
     def go(self) -> int:
@@ -281,9 +282,9 @@ class Walk:
             "at": at.isoformat(),
             "robot": self.robot.slug,
             "group": self.robot.group,
-            "messageId": str(self.head.message_id),
-            "runId": str(self.head.run_id),
-            "data": {"messageId": str(self.head.message_id), "runId": str(self.head.run_id), **data},
+            "messageId": self._ids["messageId"],
+            "runId": self._ids["runId"],
+            "data": {**self._ids, **data},
         }
 
     def _node_executed(self, step: Any) -> Event:

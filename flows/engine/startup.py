@@ -6,13 +6,14 @@ wait must not start quietly.
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import psycopg.waiting
 from celery.signals import worker_init, worker_ready
 from django.conf import settings
 from gevent import monkey
+
+from worktool_ai.lib import memory
 
 __all__ = ["problems", "refuse_unfit", "settle_memory"]
 
@@ -47,6 +48,5 @@ def refuse_unfit(sender: Any = None, **_: Any) -> None:
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def settle_memory(**_: Any) -> None:
-    """Take what the imports have left out of the garbage collector's sight: a full collection stops every run."""
-    gc.collect()
-    gc.freeze()
+    """A full collection of what the imports have left would stop every run."""
+    memory.settle()

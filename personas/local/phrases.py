@@ -66,14 +66,16 @@ class PhraseSet:
     """All phrases of all rules; tells by number which of them a line contains."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        self._parts = [parse_phrase(phrase) for phrase in phrases]
+        all_parts = [parse_phrase(phrase) for phrase in phrases]
         self._pieces: dict[str, int] = {}
         self._by_piece: dict[int, list[int]] = {}
-        for number, parts in enumerate(self._parts):
+        for number, parts in enumerate(all_parts):
             pieces = [piece for part in parts for piece in part]
             ids = [self._pieces.setdefault(piece, len(self._pieces)) for piece in pieces]
             rarest = ids[max(range(len(pieces)), key=lambda place: len(pieces[place]))]
             self._by_piece.setdefault(rarest, []).append(number)
+        #: Of phrases with more than one piece; the others are found with their piece.
+        self._close_look = {number: parts for number, parts in enumerate(all_parts) if len(sum(parts, ())) > 1}
         self._found = PatternSet([re2.escape(piece) for piece in self._pieces], together=max(len(self._pieces), 1))
 
     def search(self, line: str) -> list[int]:
@@ -82,7 +84,7 @@ class PhraseSet:
             number
             for piece in self._found.search(line)
             for number in self._by_piece.get(piece, ())
-            if all(_occurs(part, line) for part in self._parts[number])
+            if number not in self._close_look or all(_occurs(part, line) for part in self._close_look[number])
         )
 
 

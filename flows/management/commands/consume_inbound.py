@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from flows import doorbell, services
 from flows.consumer import Consumer
 from robots.stream import partitions
-from worktool_ai.lib import watchdog
+from worktool_ai.lib import memory, watchdog
 
 
 class Command(BaseCommand):
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: consumer.stop())
         watchdog.feed()
+        memory.settle()
         consumer.run()
 
 

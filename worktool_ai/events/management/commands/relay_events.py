@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from worktool_ai.events import relay
-from worktool_ai.lib import watchdog
+from worktool_ai.lib import memory, watchdog
 from worktool_ai.lib.heartbeats import beat
 
 
@@ -19,4 +19,5 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         watchdog.feed()
+        memory.settle()
         relay.run(stop, lambda: beat("relay"))
