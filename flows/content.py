@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from worktool_ai.lib.config import gettext_noop as _
+from worktool_ai.lib.text import PICTURE_OPENS
 
 __all__ = ["PICTURE", "PICTURE_PROBLEMS", "READABLE", "TEXT", "PictureProblem", "in_words"]
 
@@ -27,4 +28,4 @@ PICTURE_PROBLEMS: Final[dict[str, str]] = {
 
 def in_words(text: str, picture: str | None) -> str:
     """Return what was said, a picture's description marked as such. Customers' words and models' are data alike."""
-    return "\n".join(part for part in (text, f"「图片：{picture}」" if picture else "") if part)
+    return "\n".join(part for part in (text, f"{PICTURE_OPENS}{picture}」" if picture else "") if part)

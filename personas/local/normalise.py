@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from personas.local.spelling import SIMPLIFIED, VARIANTS
+from worktool_ai.lib.text import PICTURE_OPENS
 
 #: Longer lines are judged by their beginning: what is wanted is said early, and time stays bounded.
 MAX_CHARS = 500
@@ -30,7 +31,8 @@ def normalise(text: str, *, join: bool = False) -> str:
     Punctuation is kept as one space, a question mark as ``?``. ``join`` also drops spaces between Chinese
     characters, which rules' phrases want and lines do not.
     """
-    line = unicodedata.normalize("NFKC", text[:MAX_CHARS]).lower()
+    # what is on a picture is judged, not that it is one
+    line = unicodedata.normalize("NFKC", text[:MAX_CHARS].replace(PICTURE_OPENS, " ")).lower()
     line = _STICKER.sub(" ", _MENTION.sub(" ", line)).translate(SIMPLIFIED)
     line = _DOTS.sub(" ", _NOISE.sub(" ", line))
     line = _VARIANT.sub(lambda found: _CANONICAL[found.group()], line)

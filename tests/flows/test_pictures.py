@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from django.urls import reverse
 
 from flows.engine import claims, runner, store
 from flows.models import ConversationLease, Effect, Step
@@ -121,6 +122,20 @@ def test_a_picture_is_looked_at_once_however_often_the_worker_dies(vendor, send,
 
     assert len(vendor.asked) == 1
     assert (run_of(line).recoveries, Message.objects.get(pk=line.message_id).reason) == (1, "answered")
+
+
+def test_the_pages_of_line_and_run_tell_what_was_seen_or_why_not(vendor, send, say, work, admin_client):
+    seen, missing = send(), say("", text_type=2, room=None, sender="李四")
+    work()
+
+    def page(row: Any) -> str:
+        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        shown: str = admin_client.get(address).content.decode()
+        return shown
+
+    assert f"图片：{SEEN}" in page(run_of(seen))
+    assert SEEN in page(Message.objects.get(pk=seen.message_id))
+    assert "平台没有传来图片的内容。" in page(run_of(missing))
 
 
 def test_the_next_line_is_answered_knowing_the_picture(vendor, send, say, work):

@@ -143,11 +143,14 @@ class TestMessages:
         builders.answer(
             builders.line(robot, "我是王小丽，电话 13800138000", "王小丽", private, reason="answered"), "王小丽您好"
         )
+        seen = {"text_type": 2, "picture_text": "名片：王小丽 13800138000，课程顾问"}
+        builders.line(robot, "", "王小丽", private, reason="answered", **seen)
         client = client_of(Role.VIEWER)
         text = str(items(client, "messages")) + str(items(client, "commands"))
         assert "王小丽" not in text
         assert "13800138000" not in text
         assert "王＊" in text
+        assert "课程顾问" in text, "what is on a picture is told, without the person"
         refused = client.get("/api/v1/messages/", {"person": "王小丽"})
         assert refused.status_code == 403, "or names could be found by trying"
         assert items(client, "rooms") == []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
 
-__all__ = ["bigrams", "mask_id", "normalise_name", "shorten"]
+__all__ = ["PICTURE_OPENS", "bigrams", "mask_id", "normalise_name", "shorten"]
 
+#: Begins what a model has seen on a customer's picture, where that stands in a text; 」 ends it.
+PICTURE_OPENS: Final = "「图片："
 #: Invisible characters that phones and input methods leave in names: zero width, direction marks, BOM.
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F)])
 

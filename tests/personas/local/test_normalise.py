@@ -20,6 +20,7 @@ from personas.local.normalise import MAX_CHARS, normalise
         ("能用么", "能用吗"),
         ("这是什么", "这是什么"),
         ("1000000", "1000000"),
+        ("这个呢\n「图片：物流停在杭州」", "这个呢 物流停在杭州"),
         ("   ", ""),
     ],
 )
