@@ -24,7 +24,7 @@ from flows.engine import knowledge
 from flows.models import FlowVersion
 from personas import caches as persona_caches
 from personas.budgets import caches as budget_caches
-from personas.models import Intent, IntentRule, Persona
+from personas.models import AIModel, BreakerHold, Intent, IntentRule, Persona, PersonaFallback
 from robots import caches as robot_caches
 from robots import switches
 from robots.door import keys
@@ -32,6 +32,7 @@ from robots.models import Robot
 from templates_lib import caches as template_caches
 from templates_lib.models import MessageTemplate, TemplateCategory
 from tests.monitoring import builders
+from worktool_ai.lib import clock
 from worktool_ai.lib.cache import MAX_AGE_S, VersionedCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,6 +133,18 @@ def test_personas_and_their_prompts() -> None:
     persona_caches.clear()
     sql = "UPDATE personas_persona SET system_prompt = '新的'"
     follows(lambda: persona_caches.cast().personas[persona.pk].system_prompt, "旧的", sql, "新的")
+
+
+def test_held_breakers_and_fallbacks() -> None:
+    persona = Persona.objects.create(slug="a", name="客服", role_type="service", system_prompt="您好")
+    model = AIModel.objects.create(name="云模型", provider="custom")
+    BreakerHold.objects.create(model=model, state="open", set_by="owner", set_at=clock.now())
+    PersonaFallback.objects.create(persona=persona, model=model, capability="chat")
+    persona_caches.clear()
+    held: Callable[[], Any] = lambda: persona_caches.cast().models[model.pk].held("chat")  # noqa: E731
+    follows(held, "open", "UPDATE personas_breakerhold SET state = 'closed'", "closed")
+    named: Callable[[], Any] = lambda: persona_caches.cast().fallbacks[persona.pk][0].capability  # noqa: E731
+    follows(named, "chat", "UPDATE personas_personafallback SET capability = 'report'", "report")
 
 
 def test_budgets() -> None:

@@ -34,6 +34,7 @@ django.setup()
 from personas import caches, seeds  # noqa: E402
 from personas.models import AIModel, Persona  # noqa: E402
 from personas.providers import TEXT, Answer, ChatMessage, ChatRequest  # noqa: E402
+from personas.providers._openai_wire import OpenAIWireProvider  # noqa: E402
 from personas.providers.custom import CustomProvider  # noqa: E402
 from personas.service import AIService  # noqa: E402
 from personas.types import GenerateOptions  # noqa: E402
@@ -70,7 +71,7 @@ class Calls:
     def watch(self) -> None:
         ask = CustomProvider._ask
 
-        def noted(provider: CustomProvider, request: ChatRequest) -> Answer:
+        def noted(provider: OpenAIWireProvider, request: ChatRequest) -> Answer:
             self.waits.append(time.monotonic() - self.began[threading.get_ident()])
             return ask(provider, request)
 
