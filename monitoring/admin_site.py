@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from monitoring import overview
-from worktool_ai.accounts.admin_pages import connect_page
+from monitoring import overview, sending
+from worktool_ai.accounts.admin_pages import connect_page, page_of
 from worktool_ai.accounts.permissions import Ability, may
 
 __all__ = ["dashboard", "navigation"]
@@ -142,6 +142,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Fill the admin's first page (``monitoring/dashboard.html``)."""
     return {
         **context,
+        "stops": sending.stops(request.user),
+        "switch_page": page_of(request.user, "robots.switch"),
         "tiles": overview.tiles(request.user),
         "robots": overview.robots(request.user),
         "add_robot_page": connect_page(request.user),

@@ -92,4 +92,12 @@ def _sentences() -> dict[str, str]:
         "sent_by": _("told by %s"),
         "part_waiting": _("%s waiting"),
         "unreachable": _("The server does not answer."),
+        "stopped": _("Sending is stopped (%s) since %s, by %s: %s"),
+        "resume": _("Resume sending"),
+        "budget": _("Requests in the last minute: %s of %s"),
+        "budget_unknown": _("The request limit cannot be read: nothing is sent without it."),
+        "paused": _("the platform has asked for a pause: %s s"),
+        "commands_wait": _("%s commands waiting, about %s s"),
+        "commands_wait_unknown": _("%s commands waiting; the phone's pace is not known yet"),
+        "nothing_waits": _("nothing waits"),
     }

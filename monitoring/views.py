@@ -49,8 +49,11 @@ def _options(request: HttpRequest) -> dict[str, Any]:
     labels = {"message": "robots.message", "run": "flows.run", "alert": "alerts.alert"}
     if may(request.user, Ability.TAKE_OVER):
         labels["conversation"] = "robots.conversation"  # where people answer by hand
+    if may(request.user, Ability.STOP_SENDING):
+        labels["switch"] = "robots.switch"
     links = {name: page_of(request.user, label, "change", "ID") for name, label in labels.items()}
-    return {"messages": reverse("api:message-list"), "rooms": reverse("api:room-list"), "links": links}
+    addresses = {"messages": "message-list", "rooms": "room-list", "sending": "sending"}
+    return {**{name: reverse(f"api:{view}") for name, view in addresses.items()}, "links": links}
 
 
 def _simulator_page(request: HttpRequest) -> str:

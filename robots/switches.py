@@ -27,6 +27,7 @@ from robots.models import Command, CommandState, Robot, Room, Switch, SwitchScop
 from robots.transitions import Change, apply
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
+from worktool_ai.accounts.scopes import Scope
 from worktool_ai.lib import clock
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
@@ -41,6 +42,7 @@ __all__ = [
     "in_force_for",
     "is_stopped",
     "resume",
+    "seen_by",
     "stop",
     "was_stopped",
     "what_stopped",
@@ -143,6 +145,12 @@ def in_force_for(robot: Robot, room: Room | None = None) -> QuerySet[Switch]:
     if room is not None:
         about |= Q(scope=SwitchScope.ROOM, room=room)
     return Switch.objects.filter(about, lifted_at=None)
+
+
+def seen_by(scope: Scope) -> QuerySet[Switch]:
+    """Return the stops that concern somebody of this scope, lifted ones too: that of all robots concerns everybody."""
+    rows = Switch.objects.select_related("robot", "room")
+    return rows if scope.is_everywhere else rows.filter(scope=SwitchScope.ALL) | scope.filter(rows, "robot")
 
 
 # -- the hot path's copy -----------------------------------------------------------------------------------------------

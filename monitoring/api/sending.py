@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 
 from monitoring.api.base import ScopedReadView
 from monitoring.api.commands import CommandSerializer
+from monitoring.api.switches import SwitchSerializer
+from monitoring.sending import sending
 from robots import unknown_sends
 from robots.error_codes import NEVER_REPEATED, TABLE
 from robots.models import UnknownSend
@@ -24,7 +26,35 @@ from worktool_ai.accounts.permissions import Ability
 from worktool_ai.accounts.scopes import scope_of
 from worktool_ai.lib.api import ApiError, detail
 
-__all__ = ["ErrorCodesView", "UnknownSendViewSet"]
+__all__ = ["ErrorCodesView", "SendingView", "UnknownSendViewSet"]
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """Requests to the platform of all robots together, in the window that ends now."""
+
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    reserve = serializers.IntegerField(help_text="of the limit: kept for alerts and taking back")
+    pausedSeconds = serializers.FloatField(source="paused_s", help_text="left of the pause after a 429")
+
+
+class SendingSerializer(serializers.Serializer[Any]):
+    """``budget`` is null while it cannot be read; ``waitSeconds`` while a busy phone's pace is not known."""
+
+    stops = SwitchSerializer(many=True)
+    budget = BudgetSerializer(source="usage", allow_null=True)
+    waitingCommands = serializers.IntegerField(source="commands", help_text="queued, and on the phones")
+    waitSeconds = serializers.FloatField(source="wait_s", allow_null=True)
+
+
+class SendingView(APIView):
+    """``GET /api/v1/sending/``: what is stopped, how much of the request limit is used, what waits and how long."""
+
+    requires = Ability.READ_LINES
+
+    @extend_schema(responses=SendingSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(SendingSerializer(sending(request.user), context={"request": request}).data)
 
 
 class ErrorCodeSerializer(serializers.Serializer[Any]):

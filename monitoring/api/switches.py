@@ -21,7 +21,7 @@ from worktool_ai.accounts.permissions import Ability
 from worktool_ai.accounts.scopes import scope_of
 from worktool_ai.lib.api import ApiError, detail
 
-__all__ = ["SwitchViewSet"]
+__all__ = ["SwitchSerializer", "SwitchViewSet"]
 
 
 class SwitchSerializer(PrivateSerializer):
@@ -32,6 +32,7 @@ class SwitchSerializer(PrivateSerializer):
     robot = serializers.SerializerMethodField()
     roomId = serializers.UUIDField(source="room_id", allow_null=True)
     room = serializers.SerializerMethodField()
+    where = serializers.SerializerMethodField(help_text="what is stopped, in words")
     why = serializers.CharField()
     since = serializers.DateTimeField()
     by = serializers.CharField(source="set_by")
@@ -47,6 +48,11 @@ class SwitchSerializer(PrivateSerializer):
         if switch.room is None:
             return ""
         return switch.room.name if switch.room.is_group else self.name(switch.room.name)
+
+    def get_where(self, switch: Switch) -> str:
+        if switch.room:
+            return self.get_room(switch)
+        return switch.robot.name if switch.robot else switch.get_scope_display()
 
 
 class StopSerializer(serializers.Serializer[Any]):
@@ -87,9 +93,7 @@ class SwitchViewSet(ScopedReadView[Switch]):
     filterset_class = SwitchFilter
 
     def get_queryset(self) -> QuerySet[Switch]:
-        """A stop of all robots is everybody's to see."""
-        scope, rows = scope_of(self.request.user), Switch.objects.select_related("robot", "room")
-        return rows if scope.is_everywhere else scope.filter(rows, "robot") | rows.filter(scope=SwitchScope.ALL)
+        return switches.seen_by(scope_of(self.request.user))
 
     @extend_schema(request=StopSerializer, responses={201: SwitchSerializer})
     def create(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from monitoring.api.costs import BudgetsView, SpendView
 from monitoring.api.messages import MessageViewSet, OpenQuestionViewSet
 from monitoring.api.runs import RunViewSet
 from monitoring.api.schema import SchemaView
-from monitoring.api.sending import ErrorCodesView, UnknownSendViewSet
+from monitoring.api.sending import ErrorCodesView, SendingView, UnknownSendViewSet
 from monitoring.api.switches import SwitchViewSet
 
 app_name = "api"
@@ -36,6 +36,7 @@ urlpatterns = [
     path("v1/error-codes/", ErrorCodesView.as_view(), name="error-codes"),
     path("v1/spend/", SpendView.as_view(), name="spend"),
     path("v1/budgets/", BudgetsView.as_view(), name="budgets"),
+    path("v1/sending/", SendingView.as_view(), name="sending"),
     path("v1/me/", MeView.as_view(), name="me"),
     path("v1/", include(router.urls)),
 ]

@@ -106,17 +106,14 @@ class SwitchAdmin(ReadOnlyModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Switch]:
-        """A stop of all robots concerns everybody; others those who may see the robot."""
-        rows: QuerySet[Switch] = super().get_queryset(request)
-        scope = scope_of(request.user)
-        return rows if scope.is_everywhere else rows.filter(scope=SwitchScope.ALL) | scope.filter(rows, "robot")
+        return switches.seen_by(scope_of(request.user))
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
         return (("stop-all/", "robots_stop_all", self.stop_all),)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {
-            "in_force": self.get_queryset(request).filter(lifted_at=None).select_related("robot", "room"),
+            "in_force": self.get_queryset(request).filter(lifted_at=None),
             "may_stop_all": self._may_stop_all(request),
         }
         shown: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **more})

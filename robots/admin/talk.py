@@ -86,9 +86,8 @@ class TalkMixin:
             return row
         form = AnswerForm(request.POST, request.FILES)
         if not form.is_valid():
-            return _told(
-                request, row, False, " ".join(str(error) for errors in form.errors.values() for error in errors)
-            )
+            problems = [str(problem) for found in form.errors.values() for problem in found]
+            return _told(request, row, False, " ".join(problems))
         try:
             answering.answer(row.pk, form.said(), person(request), request)
         except CannotAnswer as refused:

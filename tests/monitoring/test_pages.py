@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from robots.models import CommandState, Reason
+from robots import switches
+from robots.models import CommandState, Reason, SwitchScope
 from tests.monitoring import builders
 from worktool_ai.accounts.models import Role
 from worktool_ai.events.models import EventBatch
@@ -100,6 +101,25 @@ def test_the_first_page_counts_what_is_there(settings):
     counted = list(tiles(robots=["demo"]).values())
 
     assert counted == ["4", "33%", "1", "0", "1", "1", "0"]
+
+
+def test_the_first_page_says_on_top_that_sending_is_stopped():
+    builders.robot()
+    stop = switches.stop(SwitchScope.ALL, "演练", "王五")
+    operator = page(path=reverse("admin:index"))
+    assert "演练" in operator
+    assert "王五" in operator
+    assert reverse("admin:robots_switch_change", args=[stop.pk]) in operator
+    switches.resume(stop.pk, "王五")
+    assert "演练" not in page(path=reverse("admin:index"))
+
+
+def test_only_who_may_answer_is_led_to_the_answer_box_and_to_resuming():
+    links = data_of(page(), "panel-options")["links"]
+    assert links["conversation"].endswith("/ID/change/")
+    assert links["switch"]
+    closed = data_of(page(Role.VIEWER), "panel-options")["links"]
+    assert not {"conversation", "switch"} & set(closed)
 
 
 def test_no_lines_is_a_dash_not_zero_percent():

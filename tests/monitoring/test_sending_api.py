@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from robots import caches, switches
 from robots.error_codes import TABLE
-from robots.models import Command, CommandState, Message, Mode, Robot, Switch
+from robots.limiter import limiter
+from robots.models import Command, CommandState, Message, Mode, Robot, Switch, SwitchScope
 from tests.monitoring import builders
 from tests.monitoring.test_api import client_of, items
 from worktool_ai.accounts.models import AuditEntry, Role
@@ -143,3 +145,37 @@ def test_the_wait_to_expect_at_robots_and_rooms(line: Message) -> None:
     for name in ("robots", "rooms"):
         (shown,) = items(client_of(), name)
         assert (shown["waiting"], shown["paceS"], shown["expectedWaitS"]) == (3, 6.0, 18.0)
+
+
+def sending(client: Client) -> dict[str, Any]:
+    answer = client.get("/api/v1/sending/")
+    assert answer.status_code == 200
+    told: dict[str, Any] = answer.json()["data"]
+    return told
+
+
+def test_how_sending_stands(line: Message) -> None:
+    for seconds in (1, 2):
+        command_for(line, CommandState.QUEUED, seconds)
+    limiter().acquire(3)
+    told = sending(client_of(Role.VIEWER))
+    assert told["stops"] == []
+    assert (told["budget"]["used"], told["budget"]["pausedSeconds"]) == (3, 0)
+    assert (told["waitingCommands"], told["waitSeconds"]) == (2, 12.0)
+    Robot.objects.update(pace_s=None)
+    assert sending(client_of())["waitSeconds"] is None
+
+
+def test_a_stop_is_told_to_whom_it_concerns(line: Message) -> None:
+    switches.stop(SwitchScope.ROOM, "演练", "王五", robot=line.robot, room=line.room)
+    (stop,) = sending(client_of())["stops"]
+    assert (stop["where"], stop["why"], stop["by"]) == ("客服群", "演练", "王五")
+    assert sending(client_of(robots=["another"]))["stops"] == []
+    switches.stop(SwitchScope.ALL, "全停", "王五")
+    (everywhere,) = sending(client_of(robots=["another"]))["stops"]
+    assert everywhere["why"] == "全停"
+
+
+def test_without_redis_the_budget_is_unknown_and_not_zero(line: Message, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert sending(client_of())["budget"] is None

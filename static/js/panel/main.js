@@ -7,6 +7,7 @@ import { lineOf, withCommand, withIntent } from "./lines.js";
 import { Live } from "./live.js";
 import { byId, fill, options, texts } from "./page.js";
 import { Refetch } from "./refetch.js";
+import { watchSending } from "./sending.js";
 import { Stream } from "./stream.js";
 import { toast } from "./toasts.js";
 
@@ -155,3 +156,4 @@ new Live("/ws/panel/business", {
   refused: () => get("/api/v1/me/").catch(() => {}),
 }).open();
 watchHealth();
+watchSending();
