@@ -1,7 +1,9 @@
 """How many requests may go to the platform: one sliding log per outgoing address, shared by all processes.
 
 The platform counts every endpoint, queries too, per caller address (worktool-api.md §4.4), and drops or blocks what is
-over. So each request is written into the log before it is made, on Redis' clock; at most LIMIT lie in *any* window.
+over. So each request is written into the log before it is made, on Redis' clock; at most LIMIT lie in *any* window. It
+speaks of 60 in a minute and of 20 in a second: after a quiet minute the whole limit would leave at once, so at most a
+third of it lies in any sixtieth of the window.
 
 *Control* (alerts, 304, 305) may use the whole limit and passes a pause after a 429; all else leaves a reserve for it.
 A robot may have a limit of its own inside the shared one. A log that Redis has lost counts as full for one window;
@@ -38,6 +40,8 @@ LimiterError = redis.RedisError
 SLACK_S = 0.25
 #: After a 429 nothing but control leaves for so long.
 PAUSE_S = 60.0
+#: At most this share of the limit (and no less than so many) in this part of the window: 20 of 60 in a second.
+BURST_SHARE, BURST_AT_LEAST, BURST_PART = 1 / 3, 10, 1 / 60
 
 _PREAMBLE = """
 local clock = redis.call('TIME')
@@ -46,7 +50,8 @@ local window = tonumber(ARGV[1])
 """
 
 #: KEYS: log, pause, mark, then the log of each robot that has a limit. ARGV[2..]: limit, what of it is not reserved,
-#: a name, {{control?, number of the robot's log or 0}, ..} for each request, and the robots' limits.
+#: a name, {{control?, number of the robot's log or 0}, ..} for each request, the robots' limits, and the burst: its
+#: microseconds and how many may lie in them.
 #: Answers {after how many microseconds to ask again, numbers of the requests granted..}, or {-1} without the mark.
 _ACQUIRE = (
     _PREAMBLE
@@ -54,8 +59,10 @@ _ACQUIRE = (
 if redis.call('EXISTS', KEYS[3]) == 0 then return {-1} end
 local limit, common, name = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local wanted, caps = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local span, most = tonumber(ARGV[7]), tonumber(ARGV[8])
 local paused = redis.call('PTTL', KEYS[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+local recent = redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now - span), '+inf')
 local used, own = redis.call('ZCARD', KEYS[1]), {}
 for i = 1, #caps do
   redis.call('ZREMRANGEBYSCORE', KEYS[3 + i], '-inf', now - window)
@@ -64,10 +71,10 @@ end
 local answer, logged = {0}, {}
 for i, request in ipairs(wanted) do
   local control, robot = request[1] == 1, request[2]
-  local free = used < (control and limit or common) and (control or paused <= 0)
+  local free = recent < most and used < (control and limit or common) and (control or paused <= 0)
   if free and robot > 0 and not control then free = own[robot] < caps[robot] end
   if free then
-    used = used + 1
+    used, recent = used + 1, recent + 1
     answer[#answer + 1] = i
     logged[#logged + 1] = now
     logged[#logged + 1] = name .. ':' .. i
@@ -85,6 +92,10 @@ end
 if #answer <= #wanted then
   local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   answer[1] = paused > 0 and paused * 1000 or (oldest[2] and (oldest[2] + window - now) or window)
+  if paused <= 0 and recent >= most and used < common then
+    local first = redis.call('ZRANGE', KEYS[1], -most, -most, 'WITHSCORES')
+    answer[1] = first[2] + span - now
+  end
 end
 return answer
 """
@@ -197,6 +208,7 @@ class Limiter:
         requests = [(int(one.is_control), place.get(one.robot_id, 0)) for one in wanted]
         name = uuid7().hex
         arguments = [_window_us(window_s), whole, common, name, json.dumps(requests), json.dumps([c for _, c in logs])]
+        arguments += _burst(window_s)
         keys = [self._log, self._pause, self._mark, *(f"{self._keys}:{robot_id}" for robot_id, _ in logs)]
         taken_at = time.monotonic()
         wait_us, *numbers = self._acquire(keys=keys, args=arguments)
@@ -273,6 +285,13 @@ def share_of_sends() -> int:
 def _window_us(window_s: float | None) -> int:
     window_s = settings.WORKTOOL_REQUEST_WINDOW_S if window_s is None else window_s
     return round((window_s + SLACK_S) * 1_000_000)
+
+
+def _burst(window_s: float | None) -> tuple[int, int]:
+    """Return a part of the window in microseconds, and how many requests may lie in it."""
+    window_s = settings.WORKTOOL_REQUEST_WINDOW_S if window_s is None else window_s
+    most = max(BURST_AT_LEAST, int(settings.WORKTOOL_REQUEST_LIMIT * BURST_SHARE))
+    return round(window_s * BURST_PART * 1_000_000), most
 
 
 def limiter() -> Limiter:

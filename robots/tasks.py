@@ -12,6 +12,7 @@ from robots import (
     outbox,
     outbox_claim,
     pace,
+    presence,
     reconcile,
     results,
     unknown_sends,
@@ -71,6 +72,7 @@ def _usage() -> str:
 def reconcile_commands() -> None:
     reconcile.run()
     unknown_sends.close_undecided()
+    presence.ask_paused()
     outbox.drain()
 
 

@@ -25,6 +25,7 @@ from robots.admin.connect import CONNECT_URLS
 from robots.admin.pace import PaceMixin
 from robots.admin.raw_bodies import RawBodiesView
 from robots.admin.switches import StopMixin
+from robots.admin.widgets import SuggestingInput
 from robots.models import GroupQrCode, Mode, OnlineChange, Robot, RobotGroup
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, ReadOnlyModelAdmin, display
 from worktool_ai.accounts.permissions import Ability, may
@@ -42,6 +43,12 @@ class RobotForm(forms.ModelForm):  # type: ignore[type-arg]
             *("merge_window_s", "merge_limit_s", "watch_from", "watch_until"),
             *("stale_reply", "requests_per_minute"),
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "robot_type" in self.fields:  # who may only look has none
+            in_use = Robot.objects.exclude(robot_type="").order_by("robot_type").values_list("robot_type", flat=True)
+            self.fields["robot_type"].widget = SuggestingInput(in_use.distinct())
 
     def clean_robot_id(self) -> str:
         robot_id = str(self.cleaned_data.get("robot_id") or "").strip()

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from robots.client import EVERYTHING
 from robots.connecting.addresses import BOUND, MESSAGE, Verdict, judge, shown
-from robots.connecting.checks import Check, CheckState, Text, unanswered
+from robots.connecting.checks import Check, CheckState, Text, unanswered, unanswered_further
 from robots.connecting.facts import Facts
 from robots.connecting.public import PublicAddress, Reach
 
@@ -73,7 +73,7 @@ def _unreachable() -> tuple[Text, Text]:
 def open_callback(facts: Facts) -> Check:
     title, info = _("Message callback"), facts.answers.info
     if info is None:
-        return unanswered("open_callback", title, facts.answers.of("info"))
+        return unanswered_further("open_callback", title, facts.answers.of("info"))
     if info.open_callback is None:
         return Check("open_callback", title, CheckState.UNKNOWN, _("The platform does not say."))
     if info.open_callback:
@@ -92,7 +92,7 @@ def message_url(facts: Facts) -> Check:
 def reply_all(facts: Facts) -> Check:
     title, info = _("Which group lines are posted"), facts.answers.info
     if info is None:
-        return unanswered("reply_all", title, facts.answers.of("info"))
+        return unanswered_further("reply_all", title, facts.answers.of("info"))
     if info.reply_all is None:
         return Check("reply_all", title, CheckState.UNKNOWN, _("The platform does not say."))
     if info.reply_all == EVERYTHING:
@@ -126,7 +126,7 @@ def _bound(facts: Facts, key: str, title: Text, kind: int, event: str, lost: Tex
 def body_format(facts: Facts) -> Check:
     title, info = _("Form of the callbacks"), facts.answers.info
     if info is None:
-        return unanswered("body_format", title, facts.answers.of("info"))
+        return unanswered_further("body_format", title, facts.answers.of("info"))
     if info.encrypt_type:
         meaning = _("Whether it reaches callbacks is documented nowhere; this system reads plain bodies only.")
         hands = _("Switch the encryption off in the WorkTool console of this robot.")

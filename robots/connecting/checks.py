@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import TextChoices
 from django.utils.functional import Promise
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from robots.connecting.answers import Answer, Trouble
 
-__all__ = ["Check", "CheckState", "Text", "unanswered"]
+__all__ = ["Check", "CheckState", "Text", "unanswered", "unanswered_further"]
 
 Text = str | Promise
 
@@ -52,3 +52,9 @@ def unanswered(key: str, title: Text, answer: Answer) -> Check:
     if answer.trouble:
         return Check(key, title, CheckState.UNKNOWN, _TROUBLES[answer.trouble])
     return Check(key, title, CheckState.CHECKING)
+
+
+def unanswered_further(key: str, title: Text, answer: Answer) -> Check:
+    """Return the line of a further check that needs the same answer: why it was refused, the first ones tell."""
+    refused = answer.trouble == Trouble.REFUSED
+    return unanswered(key, title, replace(answer, trouble=Trouble.WAITING) if refused else answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from robots.connecting.checks import Check, CheckState, Text, unanswered
+from robots.connecting.checks import Check, CheckState, Text, unanswered, unanswered_further
 from robots.connecting.facts import Facts
 from robots.connecting.naming import name_problems
 from robots.names import normal_name
@@ -61,7 +61,7 @@ def own_name(facts: Facts) -> Check:
         hands = _("Choose another name in WeCom, and write the same here.")
         return Check("own_name", title, CheckState.WARNING, seen, _("An @ of such a name often fails."), hands)
     if info is None:
-        return unanswered("own_name", title, facts.answers.of("info"))
+        return unanswered_further("own_name", title, facts.answers.of("info"))
     known = {normal_name(name) for name in (robot.name, *robot.aliases)}
     if info.name and normal_name(info.name) not in known:
         values = {"ours": robot.name, "theirs": info.name}

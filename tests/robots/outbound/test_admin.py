@@ -229,3 +229,10 @@ def test_raw_bodies_are_shown_inside_the_scope(owner: Client, robot: Robot, monk
     assert "第二条" not in shown
     operator = signed_in(username="operator", role=Role.OPERATOR)
     assert operator.get(reverse("admin:robots_raw_bodies")).status_code == 403
+
+
+def test_the_robot_form_suggests_types_in_use_and_takes_others(owner: Client, robot: Robot) -> None:
+    create_robot(slug="two", name="乙", robot_id="wt-two", robot_type="售后", actor="test")
+    form = page(owner, "robots_robot_change", robot.pk)
+    assert '<option value="售后"></option>' in form
+    assert 'list="robot_type-suggestions"' in form

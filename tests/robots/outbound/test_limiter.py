@@ -68,6 +68,27 @@ def test_pacing_lets_one_through(log: Limiter) -> None:
     assert log.once_per("look:other", 30)
 
 
+def test_after_a_quiet_minute_the_limit_does_not_leave_within_a_second(log: Limiter, settings: Settings) -> None:
+    """The platform speaks of 60 in a minute and of 20 in a second."""
+    settings.WORKTOOL_REQUEST_LIMIT, settings.WORKTOOL_REQUEST_RESERVE = 50, 5
+    first = log.acquire(50)
+    assert first.granted == 16
+    assert 0 < first.retry_after_s <= 1
+    assert log.ask([Wanted(is_control=True)]).granted == 0, "the platform counts control, too"
+    assert log.usage().used == 16
+
+
+def test_what_a_burst_holds_back_leaves_shortly_after(log: Limiter, settings: Settings) -> None:
+    settings.WORKTOOL_REQUEST_LIMIT, settings.WORKTOOL_REQUEST_RESERVE = 50, 5
+    settings.WORKTOOL_REQUEST_WINDOW_S = 6.0
+    granted, until = 0, time.monotonic() + 3
+    while granted < 45 and time.monotonic() < until:
+        grant = log.acquire(50 - granted)
+        granted += grant.granted
+        time.sleep(min(0.1, grant.retry_after_s))
+    assert granted == 45
+
+
 def test_many_at_once_never_exceed_any_window(settings: Settings, transactional_db: None) -> None:
     """Grants of concurrent callers, each stamped no earlier than it was given: no window of them holds too many."""
     settings.WORKTOOL_REQUEST_LIMIT = 20

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
+import pytest
 from django.db import transaction
+from django.utils import translation
 
-from robots import outbox, outbox_claim
+from robots import outbox, outbox_claim, presence
 from robots.limiter import limiter
-from robots.models import Command, Conversation, Direction, Message, Reason, Robot, StaleReply
+from robots.models import Command, Conversation, Direction, Message, OnlineChange, Reason, Robot, StaleReply
 from robots.models.commands import Priority
 from robots.simulator.testing import SimulatorClient
 from robots.transitions import Change, apply
@@ -17,6 +20,12 @@ from tests.robots.outbound.conftest import ROOM, Queue, ago, queue_command, stat
 from tests.robots.outbound.test_equal import poll, texts
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 def test_the_queue_of_a_phone_that_is_offline_waits(
@@ -32,6 +41,26 @@ def test_the_queue_of_a_phone_that_is_offline_waits(
     Robot.objects.update(is_online=True)
     poll()
     assert state_of(command) == "accepted"
+
+
+def test_a_phone_whose_return_nobody_told_of_is_asked_about(queue: Queue, simulator: SimulatorClient) -> None:
+    Robot.objects.update(is_online=False)
+    command = queue("收到")
+    simulator.faults({"kind": "offline"})
+    assert presence.ask_paused() == 0
+    simulator.faults()
+    assert presence.ask_paused() == 0, "once a minute"
+    limiter().not_before(f"online:{command.robot_id}", 0.001)
+    simulator.wait_for(presence.ask_paused)
+    poll()
+    assert state_of(command) == "accepted"
+    assert OnlineChange.objects.get().source == "query"
+
+
+def test_nobody_is_asked_about_while_nothing_waits(robot: Robot, simulator: SimulatorClient) -> None:
+    Robot.objects.update(is_online=False)
+    presence.ask_paused()
+    assert simulator.ledger() == []
 
 
 def test_not_known_to_be_offline_is_online(queue: Queue, simulator: SimulatorClient) -> None:
