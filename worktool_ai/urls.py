@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+# Here and not at start-up (SimpleAdminConfig): only who serves or links pages needs the admin, which takes 9 MB.
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("language/", include("django.conf.urls.i18n")),
