@@ -2,6 +2,7 @@
 
 The arrays are made by ``python -m personas.training``. A line's probabilities are one sparse product of a few dozen
 rows, without BLAS and its threads: some tens of microseconds, so that it runs in the middle of an event loop.
+numpy is imported with the first model: most processes recognise nothing, and it takes 9 MB.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from personas.local.presets import load_intents
 from personas.local.tokens import RULE, SHAPE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
 
 __all__ = ["ARRAYS", "FORMAT", "IntentModel", "Judgement", "ModelError"]
 
@@ -27,8 +31,6 @@ ARRAYS = Path(__file__).resolve().parent.parent / "data" / "intent_model.npz"
 
 #: Changes with the meaning of the arrays or of the tokens.
 FORMAT = 1
-
-Floats = NDArray[np.float32]
 
 
 class ModelError(ValueError):
@@ -52,6 +54,8 @@ class IntentModel:
     """``header`` describes the arrays: format, labels, pairs, calibration, thresholds."""
 
     def __init__(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        import numpy as np
+
         if header.get("format") != FORMAT:
             raise ModelError(f"intent model: format {header.get('format')!r} instead of {FORMAT}; train it anew")
         self.header = header
@@ -79,6 +83,8 @@ class IntentModel:
     @classmethod
     def load(cls, path: Path = ARRAYS) -> IntentModel:
         """Read the arrays; raises :class:`ModelError` when they are damaged or their labels do not fit."""
+        import numpy as np
+
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
@@ -90,6 +96,8 @@ class IntentModel:
 
     def judge(self, grams: Mapping[str, float], marks: Mapping[str, float]) -> Judgement:
         """Return the probabilities for a line's tokens; unknown tokens count nothing."""
+        import numpy as np
+
         known = [(self._rows[gram], 1 + math.log(count)) for gram, count in grams.items() if gram in self._rows]
         values = [(row, weight * float(self._idf[row])) for row, weight in known]
         norm = math.sqrt(sum(value * value for _, value in values)) or 1.0
