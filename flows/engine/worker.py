@@ -98,13 +98,14 @@ bells = Bells()
 
 def advance(count: int) -> int:
     """Claim up to ``count`` due conversations and advance them side by side; returns how many were claimed."""
-    wanted = min(bells.gather(count), MAX_BATCH, slots.free())
+    asked_for = bells.gather(count)
+    wanted = min(asked_for, MAX_BATCH, slots.free())
     if wanted <= 0:
         return 0
     claimed, heads = claims.claim_heads(wanted)
     slots.take({head.claim.conversation_id for head in heads})
-    if len(claimed) == wanted:
-        doorbell.ring(MAX_BATCH)  # there may be more; somebody else can begin while we wait for models
+    if len(claimed) == wanted < asked_for:
+        doorbell.ring(asked_for - wanted)  # somebody else can begin while we wait for models
     run_all([partial(_advance_one, head) for head in heads])
     return len(claimed)
 
