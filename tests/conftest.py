@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
 
-import worktool_ai.celery  # noqa: F401 - makes it the current app, as manage.py and asgi.py do
+import worktool_ai.celery  # makes it the current app, as manage.py and asgi.py do
 import worktool_ai.urls  # noqa: F401 - finds the admin's pages, which tests ask for while they are collected
 
 
