@@ -38,7 +38,7 @@ class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, Audit
     inlines = (PersonaFallbackInline,)
     fieldsets = (
         (None, {"fields": ("name", "slug", "role_type", "scenes", "description", "is_active")}),
-        (_("Voice"), {"fields": ("system_prompt", ("temperature", "max_tokens", "history_tokens"), "version_note")}),
+        (_("Voice"), {"fields": ("system_prompt", ("temperature", "max_tokens"), "history_tokens", "version_note")}),
         (_("Model"), {"fields": ("model", "shown_voice", "shown_chain", "capabilities")}),
     )
 

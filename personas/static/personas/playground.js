@@ -34,6 +34,7 @@ async function ask(side, body) {
   const box = place(side);
   box.replaceChildren();
   const stop = countSeconds(box);
+  if (side === "left") box.scrollIntoView({ block: "nearest" });
   try {
     const answer = await fetch(form.dataset[side], { method: "POST", body });
     if (answer.redirected || answer.status === 403) say(box, form.dataset.signedOut);
@@ -44,6 +45,7 @@ async function ask(side, body) {
   } finally {
     stop();
   }
+  if (side === "left") box.scrollIntoView({ block: "start", behavior: "smooth" });
 }
 
 form.addEventListener("submit", async (event) => {
