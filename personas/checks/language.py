@@ -27,7 +27,7 @@ def language_problem(text: str, evidence: Evidence) -> Problem | None:
     chinese = len(_CHINESE.findall(plain))
     words = [word for word in _WORD.findall(plain) if not _known(word, evidence)]
     foreign = len(_OTHER_SCRIPT.findall(plain))
-    if (len(words) >= (LEAST_WORDS if chinese else 3) and 2 * len(words) > chinese) or foreign > max(3, chinese / 2):
+    if (len(words) >= (LEAST_WORDS if chinese else 3) and len(words) > chinese) or foreign > max(3, chinese / 2):
         return Problem("language", "客户说中文，回答却大部分不是中文")
     return None
 

@@ -27,9 +27,9 @@ Kind = Literal[
     "number",
 ]
 
-_DOMAIN_ENDS = (
-    "com|cn|net|org|top|xyz|vip|cc|io|me|shop|club|info|link|site|online|app|ltd|tk|ru|co|gg|ly|icu|work|live"
-)
+_DOMAIN_ENDS = "com|cn|net|org|top|xyz|vip|cc|shop|club|site|online|ltd|tk|ru|ly|icu"
+#: Ends that libraries have in their names (socket.io): an address only with a page behind it.
+_NAME_ENDS = "io|me|co|app|info|link|gg|work|live|ai|dev"
 _SPELLED = {c: str(i) for i, c in enumerate("零一二三四五六七八九")} | {"〇": "0", "幺": "1"}
 
 
@@ -175,7 +175,7 @@ _SOURCES: tuple[tuple[Kind, str, _Read], ...] = (
     ("link", r"(?<![\w.@-])[\w.+-]+@[\w-]+(?:\.[A-Za-z]{2,})+", _link),
     (
         "link",
-        rf"(?<![\w.@-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:{_DOMAIN_ENDS})(?![A-Za-z0-9])"
+        rf"(?<![\w.@-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:(?:{_DOMAIN_ENDS})(?![A-Za-z0-9])|(?:{_NAME_ENDS})(?=/))"
         r"(?:/[^\s\u3000-\u9fff()<>\"'、。;!?]*)?",
         _link,
     ),
@@ -220,12 +220,12 @@ _SOURCES: tuple[tuple[Kind, str, _Read], ...] = (
     ("amount", rf"[¥$€]\s*(?P<n>{NUMBER})(?:元|块)?", _amount),
     (
         "amount",
-        rf"(?P<n>{NUMBER})\s*(?:元|圆|块钱|人民币|RMB|美元|美金|港币|欧元)(?![旦宵素])(?P<rest>\d)?",
+        rf"(?P<n>{NUMBER})\s*(?:元|圆整|块钱|人民币|RMB|美元|美金|港币|欧元)(?![旦宵素])(?P<rest>\d)?",
         _amount,
     ),
     ("amount", r"(?P<n>\d+(?:\.\d+)?)块(?P<rest>\d)?(?![屏电板硬表布砖肉蛋])", _amount),
     ("amount", r"(?P<n>[一二两三四五六七八九]?[十百千万][零一二三四五六七八九十百千]*)块", _amount),
-    ("amount", rf"(?P<n>{NUMBER})(?:毛钱?|角钱?)", _small_change),
+    ("amount", rf"(?P<n>{NUMBER})(?:毛钱?|角钱)", _small_change),
     (
         "amount",
         r"(?:价格|售价|原价|现价|优惠价|到手价?|只要|仅需|只需|费用|收费|合计|一共|总共|共计|赔付?|退还?|返现?|补偿|便宜)"
