@@ -20,6 +20,7 @@ from personas.hotpath import insert_ai_calls
 from personas.models import AICall, PromptVersion, new_canary
 from personas.prompts import estimate_messages
 from personas.rebuilding import Rebuilt, rebuilt_prompt
+from personas.resilience.hops import Hop
 from personas.selection import Cast
 from personas.service import AIService
 from personas.types import (
@@ -31,6 +32,7 @@ from personas.types import (
     IntentRecognitionResult,
     PersonaSnapshot,
 )
+from personas.voices import hop_text
 from worktool_ai.lib.db import borrowed, tx
 
 __all__ = ["EXAMPLE_VALUES", "Attempt", "Outcome", "Scene", "Try", "run_try", "tried_on"]
@@ -74,7 +76,7 @@ class Attempt:
     @property
     def passed_over(self) -> list[str]:
         """Models that were not asked before this call, each with the reason."""
-        return [f"{hop['model']}: {hop['reason']}" for hop in self.call.request.get("passed_over", ())]
+        return [hop_text(Hop.from_json(told)) for told in self.call.request.get("passed_over", ())]
 
 
 @dataclass(frozen=True, slots=True)

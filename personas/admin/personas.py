@@ -12,6 +12,7 @@ from unfold.admin import TabularInline
 from personas.admin.playground import PlaygroundMixin
 from personas.admin.versions import PersonaForm, PromptVersionsMixin
 from personas.models import Persona, PersonaFallback, PersonaMapping
+from personas.refusals import PROBLEMS, refusals
 from personas.voices import voice_of
 from worktool_ai.accounts.admin_mixins import AuditedModelAdmin, display
 from worktool_ai.accounts.permissions import Ability, may
@@ -34,12 +35,12 @@ class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, Audit
     list_filter = ("role_type", "is_active")
     list_select_related = ("model",)
     search_fields = ("name", "slug", "scenes", "system_prompt")
-    readonly_fields = ("shown_voice", "shown_chain")
+    readonly_fields = ("shown_voice", "shown_chain", "shown_refusals")
     inlines = (PersonaFallbackInline,)
     fieldsets = (
         (None, {"fields": ("name", "slug", "role_type", "scenes", "description", "is_active")}),
         (_("Voice"), {"fields": ("system_prompt", ("temperature", "max_tokens"), "history_tokens", "version_note")}),
-        (_("Model"), {"fields": ("model", "shown_voice", "shown_chain", "capabilities")}),
+        (_("Model"), {"fields": ("model", "shown_voice", "shown_chain", "shown_refusals", "capabilities")}),
     )
 
     def changeform_view(
@@ -67,6 +68,16 @@ class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, Audit
             for row in persona.fallbacks.all()
         ]
         return " → ".join([*([str(persona.model)] if persona.model else []), *named, str(_("local model"))])
+
+    @display(description=_("answers refused, last 7 days"))
+    def shown_refusals(self, persona: Persona) -> str:
+        """How many answers of its models were judged unfit to be sent, and what for."""
+        answered, refused = refusals(persona)
+        if not answered:
+            return "—"
+        total = _("%(refused)d of %(answered)d") % {"refused": sum(refused.values()), "answered": answered}
+        named = (f"{PROBLEMS.get(code, code)} {count}" for code, count in refused.items())
+        return " · ".join([str(total), *named])
 
 
 @admin.register(PersonaMapping)

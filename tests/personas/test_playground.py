@@ -11,6 +11,7 @@ from personas.models import AICall, AIModel, Persona
 from personas.prompt_versions import change_prompt
 from personas.providers import registry
 from templates_lib import seeds as template_seeds
+from tests.personas.test_hotpath import insert, record
 from worktool_ai.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +237,15 @@ def test_a_calls_page_shows_the_full_prompt(engineer, persona, model):
 
     assert "不用 Markdown" in shown
     assert "v1" in shown
+
+
+def test_a_persona_shows_how_many_answers_were_refused_and_why(engineer, persona):
+    def call(**response):
+        return record(task="reply", persona_id=persona.pk, response={"text": "好的", **response})
+
+    insert(call(), call(problem="claim"), call(problem="claim"), call(problem="leak"))
+    insert(record(task="reply", persona_id=persona.pk, is_test=True, response={"text": "好", "problem": "role"}))
+
+    shown = page(engineer, persona, "change").content.decode()
+
+    assert "4 条中 3 条 · 没有依据 2 · 泄露提示词 1" in shown
