@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import connection
 
 from personas import caches
+from personas.budgets.prices import shown
 from personas.hotpath import insert_ai_calls
 from personas.models import AICall, PromptVersion, new_canary
 from personas.prompts import estimate_messages
@@ -88,6 +89,10 @@ class Outcome:
     prompt_tokens: int | None
     completion_tokens: int | None
     cost: Decimal | None
+
+    @property
+    def shown_cost(self) -> str:
+        return shown(self.cost)
 
 
 def tried_on(attempt: Try) -> tuple[Cast, PersonaSnapshot]:

@@ -38,7 +38,8 @@ async function ask(side, body) {
   try {
     const answer = await fetch(form.dataset[side], { method: "POST", body });
     if (answer.redirected || answer.status === 403) say(box, form.dataset.signedOut);
-    else if (answer.ok || answer.status === 422) box.innerHTML = answer.status === 204 ? "" : await answer.text();
+    else if (answer.ok || answer.status === 422)
+      box.innerHTML = answer.status === 204 ? "" : await answer.text();
     else say(box, form.dataset.failed);
   } catch {
     say(box, form.dataset.failed);
@@ -53,6 +54,10 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   const body = new FormData(form);
-  await Promise.all(SIDES.map((side) => (side === "left" || body.get("right_model") ? ask(side, body) : place(side).replaceChildren())));
+  await Promise.all(
+    SIDES.map((side) =>
+      side === "left" || body.get("right_model") ? ask(side, body) : place(side).replaceChildren(),
+    ),
+  );
   button.disabled = false;
 });
