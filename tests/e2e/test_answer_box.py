@@ -1,4 +1,4 @@
-"""A colleague comes from a line of the panel, answers with words and a picture, and sees both arrive by themselves."""
+"""The panel leads a colleague to the answer box, where words and a picture leave, and says what is stopped."""
 
 from __future__ import annotations
 
@@ -60,3 +60,19 @@ def test_words_and_a_picture_leave_by_hand(stack: Stack, page: Page) -> None:
 
     lines = [line for line in stack.robot_lines(ROOM) if line["id"] > said["id"]]
     assert [(line["text"], line["textType"]) for line in lines[-2:]] == [(WORDS, 1), (lines[-1]["text"], 2)]
+
+
+def test_the_panel_says_on_top_what_is_stopped_by_whom_and_why(stack: Stack, page: Page) -> None:
+    stack.answer(ROOM, stack.say(QUESTION, ROOM, sender="李四"))
+    expect(page.locator("#sending")).to_contain_text("最近一分钟的平台请求", timeout=PATIENCE_MS)
+    stop = (
+        "INSERT INTO robots_switch (id, scope, robot_id, room_id, why, since, set_by, withdrawn, lifted_by)"
+        " SELECT gen_random_uuid(), 'room', robot_id, id, '演练', now(), '王五', 0, ''"
+        " FROM robots_room WHERE address = %s"
+    )
+    assert stack.change(stop, ROOM) == 1
+    banner = page.locator(".stop")
+    for words in (ROOM, "王五", "演练", "恢复发送"):
+        expect(banner).to_contain_text(words, timeout=PATIENCE_MS)
+    stack.change("UPDATE robots_switch SET lifted_at = now(), lifted_by = '王五' WHERE lifted_at IS NULL")
+    expect(banner).to_have_count(0, timeout=PATIENCE_MS)
