@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations
 
 from personas.models import new_canary
@@ -31,7 +33,7 @@ DROP FUNCTION personas_refuse_change();
 """
 
 
-def number_all(apps, schema_editor):
+def number_all(apps: Any, schema_editor: Any) -> None:
     Persona, PromptVersion = (apps.get_model("personas", name) for name in ("Persona", "PromptVersion"))
     PromptVersion.objects.bulk_create(
         PromptVersion(
