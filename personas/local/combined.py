@@ -19,7 +19,7 @@ from personas.local.recogniser import UNCLEAR, Evidence, Recogniser, Recognition
 from personas.local.rules import Rule, fingerprint
 from personas.local.tokens import grams, marks
 
-__all__ = ["RISK", "SHADED", "CombinedRecogniser", "Guess", "conclude", "guess", "signals"]
+__all__ = ["RISK", "SHADED", "CombinedRecogniser", "Guess", "conclude", "guess", "outcome", "signals"]
 
 RISK = "risk"
 
@@ -85,31 +85,38 @@ def guess(model: IntentModel, text: str, evidence: Evidence, verdict: Recognitio
     judgement = model.judge(grams(evidence.line), marks(text, evidence, verdict))
     intents = judgement.intents
     intent = max(intents, key=lambda key: intents[key])
-    if judgement.odds[RISK] >= model.header["risk_threshold"]:
+    if intents[RISK] >= model.header["risk_threshold"]:
         intent = RISK
-    topics = model.pairs[intent]
-    return Guess(intent, max(topics, key=lambda key: judgement.topics[key], default=None), judgement)
+    topic = max(model.topics[intent], key=lambda key: judgement.labels[intent, key], default=None)
+    return Guess(intent, topic, judgement)
 
 
 def signals(model: IntentModel, found: Guess, verdict: Recognition) -> list[float]:
-    """Return what tells how sure a guess is: odds and lead of intent and topic, and whether the rules agree."""
-    rivals = [] if found.intent in SHADED else model.pairs[found.intent]
-    topics = {key: found.judgement.topics[key] for key in rivals}
+    """Return what tells how sure a guess is: margins, odds of intent and topic, and whether the rules agree."""
+    judgement = found.judgement
+    best, second = judgement.margins
+    rivals = [] if found.intent in SHADED else model.topics[found.intent]
+    topics = {key: judgement.labels[found.intent, key] for key in rivals}
     agrees = (verdict.intent, verdict.topic) == (found.intent, found.topic)
     return [
-        *_certainty(found.judgement.intents, found.intent),
-        *(_certainty(topics, found.topic) if found.topic and len(rivals) > 1 else (_LIMIT, _LIMIT)),
+        best,
+        best - second,
+        _certainty(judgement.intents, found.intent),
+        _certainty(topics, found.topic) if found.topic and len(rivals) > 1 else _LIMIT,
         verdict.confidence if agrees else 0.0,
         verdict.confidence if not agrees and verdict.intent != UNCLEAR else 0.0,
     ]
 
 
-def _certainty(shares: Mapping[str, float], chosen: str) -> tuple[float, float]:
-    """Log odds of the chosen one, and by how much it leads the next."""
+def outcome(found: Guess) -> str:
+    """Name what a guess would answer, as far as it makes a difference to people."""
+    return f"{found.intent}/{found.topic}" if found.topic and found.intent not in SHADED else found.intent
+
+
+def _certainty(shares: Mapping[str, float], chosen: str) -> float:
+    """Log odds of the chosen one among all."""
     total = sum(shares.values()) or 1.0
-    best = shares[chosen] / total
-    rival = max((share / total for key, share in shares.items() if key != chosen), default=0.0)
-    return _log_ratio(best, 1 - best), _log_ratio(best, rival)
+    return _log_ratio(shares[chosen] / total, 1 - shares[chosen] / total)
 
 
 def _log_ratio(one: float, other: float) -> float:
@@ -119,7 +126,7 @@ def _log_ratio(one: float, other: float) -> float:
 def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recognition) -> Recognition:
     calibration = model.header["calibration"]
     weighed = zip(calibration["weights"], signals(model, found, verdict), strict=True)
-    odds = calibration["bias"] + sum(weight * signal for weight, signal in weighed)
+    odds = calibration["outcomes"].get(outcome(found), 0.0) + sum(weight * signal for weight, signal in weighed)
     confidence = round(1 / (1 + math.exp(-odds)), 3)
     why = _why(model, found, verdict)
     if found.intent == UNCLEAR:
@@ -129,7 +136,7 @@ def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recog
     threshold = model.header["threshold"]
     if found.intent == RISK:
         # its own threshold decides, so that neither a missed danger nor a false alarm hangs on the other lines
-        alarming = found.judgement.odds[RISK] >= model.header["risk_threshold"]
+        alarming = found.judgement.intents[RISK] >= model.header["risk_threshold"]
         confidence = max(confidence, threshold) if alarming else min(confidence, threshold - 0.001)
     if confidence < threshold:
         return Recognition(UNCLEAR, None, confidence, f"把握不足：{why}")
@@ -139,6 +146,6 @@ def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recog
 def _why(model: IntentModel, found: Guess, verdict: Recognition) -> str:
     label = found.topic or found.intent
     shares = found.judgement.intents
-    said = "、".join(model.reasons(found.judgement, label)) or "整句"
+    said = "、".join(model.reasons(found.judgement, (found.intent, found.topic))) or "整句"
     ruled = f" | 规则 {verdict.why}" if verdict.intent != UNCLEAR else ""
     return f"模型 {label} {shares[found.intent]:.2f} ← {said}{ruled}"

@@ -1,4 +1,4 @@
-"""The small model: linear classifiers of intents and topics over :mod:`personas.local.tokens`, read from arrays.
+"""The small model: one linear classifier per intent and topic over :mod:`personas.local.tokens`, read from arrays.
 
 The arrays are made by ``python -m personas.training``. A line's probabilities are one sparse product of a few dozen
 rows, without BLAS and its threads: some tens of microseconds, so that it runs in the middle of an event loop.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from personas.local.presets import load_intents
-from personas.local.tokens import RULE, SHAPE
+from personas.local.tokens import BEGIN, END, RULE, SHAPE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["ARRAYS", "FORMAT", "IntentModel", "Judgement", "ModelError"]
+__all__ = ["ARRAYS", "FORMAT", "IntentModel", "Judgement", "Label", "ModelError"]
 
 ARRAYS = Path(__file__).resolve().parent.parent / "data" / "intent_model.npz"
 
 #: Changes with the meaning of the arrays or of the tokens.
-FORMAT = 1
+FORMAT = 2
+
+#: How much nearer to a border a line must lie to be e times as likely; chosen by the folds.
+SHARPNESS = 6.0
+
+#: Intent and topic; without a topic, the intent's lines that belong to no scene.
+Label = tuple[str, str | None]
 
 
 class ModelError(ValueError):
@@ -39,19 +45,20 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the model thinks of a line: the shares of intents and of topics, each adding up to 1.
+    """What the model thinks of a line: the shares of labels, and of intents, each adding up to 1.
 
-    ``odds`` are the intents' probabilities each for itself, for a question such as "is it a danger?".
+    ``margins`` are the distances of the best and of the second label from their borders; ``tokens`` are the rows
+    that were found with what each counts.
     """
 
-    odds: Mapping[str, float]
+    labels: Mapping[Label, float]
     intents: Mapping[str, float]
-    topics: Mapping[str, float]
+    margins: tuple[float, float]
     tokens: Sequence[tuple[int, float]]
 
 
 class IntentModel:
-    """``header`` describes the arrays: format, labels, pairs, calibration, thresholds."""
+    """``header`` describes the arrays: format, labels, calibration, thresholds."""
 
     def __init__(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         import numpy as np
@@ -59,24 +66,23 @@ class IntentModel:
         if header.get("format") != FORMAT:
             raise ModelError(f"intent model: format {header.get('format')!r} instead of {FORMAT}; train it anew")
         self.header = header
-        self.intents: list[str] = header["intents"]
-        self.topics: list[str] = header["topics"]
+        self.labels: list[Label] = [(intent, topic) for intent, topic in header["labels"]]
+        self.intents = sorted({intent for intent, _ in self.labels})
         #: Intent -> the topics that its lines may have; without any, the intent stands alone.
-        self.pairs: dict[str, list[str]] = header["pairs"]
+        self.topics = {own: [t for intent, t in self.labels if intent == own and t] for own in self.intents}
         self._names = bytes(arrays["tokens"]).decode().split("\n")
         self._rows = {token: row for row, token in enumerate(self._names)}
         self._idf = arrays["idf"].astype(np.float32)
-        self._weights: Floats = arrays["weights"].astype(np.float32) * arrays["scale"]
+        self._weights: NDArray[np.int8] = arrays["weights"]
+        self._scale: Floats = arrays["scale"]
         self._bias: Floats = arrays["bias"]
         self._check()
 
     def _check(self) -> None:
-        expected = (len(self._names), len(self.intents) + len(self.topics))
+        expected = (len(self._names), len(self.labels))
         if self._weights.shape != expected or self._idf.shape != expected[:1] or self._bias.shape != expected[1:]:
             raise ModelError(f"intent model: weights of {self._weights.shape} do not fit {expected}; train it anew")
-        named = {topic for topics in self.pairs.values() for topic in topics}
-        unknown = {*self.pairs} ^ {*self.intents} | named ^ {*self.topics}
-        unknown |= {*self.intents} - {intent.key for intent in load_intents()}
+        unknown = {*self.intents} ^ {intent.key for intent in load_intents()}
         if unknown:
             raise ModelError(f"intent model: labels that do not fit: {', '.join(sorted(unknown))}; train it anew")
 
@@ -105,25 +111,22 @@ class IntentModel:
         tokens += [(self._rows[m], by * float(self._idf[self._rows[m]])) for m, by in marks.items() if m in self._rows]
         rows = np.fromiter((row for row, _ in tokens), np.intp, len(tokens))
         by = np.fromiter((value for _, value in tokens), np.float32, len(tokens))
-        scores = (self._weights[rows] * by[:, None]).sum(axis=0) + self._bias
-        odds = 1 / (1 + np.exp(-scores))
-        cut = len(self.intents)
-        alone = dict(zip(self.intents, map(float, odds[:cut]), strict=True))
-        intents = dict(zip(self.intents, _shares(odds[:cut]), strict=True))
-        return Judgement(alone, intents, dict(zip(self.topics, _shares(odds[cut:]), strict=True)), tokens)
+        scores = (self._weights[rows] * by[:, None]).sum(axis=0) * self._scale + self._bias
+        shares = np.exp(SHARPNESS * (scores - scores.max()))
+        labels = dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
+        intents = dict.fromkeys(self.intents, 0.0)
+        for (intent, _), share in labels.items():
+            intents[intent] += share
+        second, best = map(float, np.partition(scores, -2)[-2:])
+        return Judgement(labels, intents, (best, second), tokens)
 
-    def reasons(self, judgement: Judgement, label: str, most: int = 4) -> list[str]:
-        """Return the n-grams (else the rules and shapes) that spoke most for an intent or a topic."""
-        column = self.intents.index(label) if label in self.intents else len(self.intents) + self.topics.index(label)
-        spoke = sorted(((float(self._weights[row, column]) * by, row) for row, by in judgement.tokens), reverse=True)
+    def reasons(self, judgement: Judgement, label: Label, most: int = 4) -> list[str]:
+        """Return the n-grams (else the rules and shapes) that spoke most for a label."""
+        column = self._weights[:, self.labels.index(label)]
+        spoke = sorted(((int(column[row]) * by, row) for row, by in judgement.tokens), reverse=True)
         names = [self._names[row] for weight, row in spoke if weight > 0]
-        said = [name for name in names if not name.startswith((SHAPE, RULE))]
+        said = [name.strip(BEGIN + END) for name in names if not name.startswith((SHAPE, RULE))]
         return _without_parts(said, most) or [name.lstrip(SHAPE + RULE) for name in names[:most]]
-
-
-def _shares(odds: Floats) -> list[float]:
-    total = float(odds.sum()) or 1.0
-    return [float(value) / total for value in odds]
 
 
 def _without_parts(grams: Sequence[str], most: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Fitting the classifiers: one linear model per intent and per topic over n-grams, shapes and rules."""
+"""Fitting the classifiers: one linear model per intent and topic over n-grams, shapes and rules."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
-from personas.local.model import FORMAT, IntentModel
-from personas.local.recogniser import Evidence, Recogniser, Recognition, decide
+from personas.local.model import FORMAT, IntentModel, Label
+from personas.local.recogniser import UNCLEAR, Evidence, Recogniser, Recognition, decide
 from personas.local.tokens import grams, marks
 from personas.training.examples import Example
 
@@ -26,14 +26,14 @@ LEAST_LINES = 2
 #: What a shape or a rule counts beside a line's n-grams, whose squares add up to one.
 MARK = 0.4
 #: Inverse strength of the penalty on weights, chosen by the folds.
-FREEDOM = 10.0
+FREEDOM = 1.0
 SEED = 7
 
 #: Until the folds have told: no danger by a threshold of its own, every guess counts as sure.
 UNCALIBRATED = {
     "risk_threshold": 2.0,
     "threshold": 0.0,
-    "calibration": {"weights": [0.0] * 6, "bias": 0.0},
+    "calibration": {"weights": [0.0] * 6, "outcomes": {}},
     "rules": [],
 }
 
@@ -81,22 +81,38 @@ def fit(lines: Sequence[Seen]) -> Trained:
     rows = {token: row for row, (token, _) in enumerate(vocabulary)}
     idf = np.array([weight for _, weight in vocabulary], np.float32)
     x = _matrix(lines, rows, idf)
-    intents = sorted({line.example.intent for line in lines})
-    topics = sorted({line.example.topic for line in lines if line.example.topic})
-    topical = [number for number, line in enumerate(lines) if line.example.topic]
-    weights, bias = _classifiers(x, [line.example.intent for line in lines], intents)
-    more, more_bias = _classifiers(x[topical], [lines[i].example.topic for i in topical], topics)
-    full = np.hstack([weights, more])
+    meant = _labels(lines)
+    labels = sorted(set(meant), key=_order)
+    full, bias = _classifiers(x, meant, labels)
     scale = np.abs(full).max(axis=0) / 127
     arrays = {
         "tokens": np.frombuffer("\n".join(rows).encode(), np.uint8),
         "idf": idf.astype(np.float16),
         "weights": np.rint(full / scale).astype(np.int8),
         "scale": scale.astype(np.float32),
-        "bias": np.concatenate([bias, more_bias]).astype(np.float32),
+        "bias": bias.astype(np.float32),
     }
-    header = {"format": FORMAT, "intents": intents, "topics": topics, "pairs": _pairs(lines, intents), **UNCALIBRATED}
-    return Trained(header, arrays)
+    return Trained({"format": FORMAT, "labels": labels, **UNCALIBRATED}, arrays)
+
+
+def _labels(lines: Sequence[Seen]) -> list[Label]:
+    """Return what each line teaches. Where an intent has one topic only, its lines without one teach the same."""
+    topics: defaultdict[str, set[str]] = defaultdict(set)
+    for line in lines:
+        if line.example.topic:
+            topics[line.example.intent].add(line.example.topic)
+    only = {intent: next(iter(found)) for intent, found in topics.items() if len(found) == 1}
+    return [_label(line.example, only) for line in lines]
+
+
+def _label(example: Example, only: Mapping[str, str]) -> Label:
+    if example.intent == UNCLEAR:
+        return UNCLEAR, None
+    return example.intent, example.topic or only.get(example.intent)
+
+
+def _order(label: Label) -> tuple[str, str]:
+    return label[0], label[1] or ""
 
 
 def _vocabulary(lines: Sequence[Seen]) -> list[tuple[str, float]]:
@@ -122,21 +138,10 @@ def _matrix(lines: Sequence[Seen], rows: Mapping[str, int], idf: NDArray[np.floa
 
 
 def _classifiers(
-    x: csr_matrix, labels: Sequence[str | None], classes: Sequence[str]
+    x: csr_matrix, meant: Sequence[Label], labels: Sequence[Label]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit one against the rest for each class; a rare class counts as much as a frequent one."""
-    weights, bias = [], []
-    for wanted in classes:
-        one = LogisticRegression(C=FREEDOM, solver="liblinear", class_weight="balanced", random_state=SEED)
-        one.fit(x, [label == wanted for label in labels])
-        weights.append(one.coef_[0])
-        bias.append(one.intercept_[0])
-    return np.array(weights).T, np.array(bias)
-
-
-def _pairs(lines: Sequence[Seen], intents: Sequence[str]) -> dict[str, list[str]]:
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for line in lines:
-        if line.example.topic:
-            found[line.example.intent].add(line.example.topic)
-    return {intent: sorted(found[intent]) for intent in intents}
+    """Fit one against the rest for each label; a rare label counts as much as a frequent one."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    fitted = LinearSVC(C=FREEDOM, class_weight="balanced", random_state=SEED)
+    fitted.fit(x, [numbers[label] for label in meant])
+    return fitted.coef_.T, fitted.intercept_

@@ -21,17 +21,16 @@ def test_the_committed_arrays_load_and_judge():
     model = IntentModel.load()
     judged = model.judge(grams("怎么退款"), {})
     assert sum(judged.intents.values()) == pytest.approx(1)
-    assert sum(judged.topics.values()) == pytest.approx(1)
-    assert max(judged.topics, key=judged.topics.get) == "支付问题"
-    assert any("退款" in gram for gram in model.reasons(judged, "支付问题"))
+    assert sum(judged.labels.values()) == pytest.approx(1)
+    assert max(judged.labels, key=judged.labels.get) == ("service", "支付问题")
+    assert any("退款" in gram for gram in model.reasons(judged, ("service", "支付问题")))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"format": 0}, "format 0"),
-        ({"intents": ["service"]}, "do not fit"),
-        ({"pairs": {}}, "labels that do not fit"),
+        ({"labels": [["service", None]]}, "do not fit"),
     ],
 )
 def test_arrays_whose_labels_do_not_fit_are_refused(arrays, change, said):
