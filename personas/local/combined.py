@@ -19,7 +19,7 @@ from personas.local.recogniser import UNCLEAR, Evidence, Recogniser, Recognition
 from personas.local.rules import Rule, fingerprint
 from personas.local.tokens import grams, marks
 
-__all__ = ["RISK", "SHADED", "CombinedRecogniser", "Guess", "conclude", "guess", "outcome", "signals"]
+__all__ = ["RISK", "SHADED", "CombinedRecogniser", "Guess", "conclude", "danger", "guess", "outcome", "signals"]
 
 RISK = "risk"
 
@@ -85,16 +85,21 @@ def guess(model: IntentModel, text: str, evidence: Evidence, verdict: Recognitio
     judgement = model.judge(grams(evidence.line), marks(text, evidence, verdict))
     intents = judgement.intents
     intent = max(intents, key=lambda key: intents[key])
-    if intents[RISK] >= model.header["risk_threshold"]:
+    if danger(judgement) >= model.header["risk_threshold"]:
         intent = RISK
     topic = max(model.topics[intent], key=lambda key: judgement.labels[intent, key], default=None)
     return Guess(intent, topic, judgement)
 
 
+def danger(judgement: Judgement) -> float:
+    """Return by how much a line is inside the border of danger."""
+    return max(margin for (intent, _), margin in judgement.margins.items() if intent == RISK)
+
+
 def signals(model: IntentModel, found: Guess, verdict: Recognition) -> list[float]:
     """Return what tells how sure a guess is: margins, odds of intent and topic, and whether the rules agree."""
     judgement = found.judgement
-    best, second = judgement.margins
+    second, best = sorted(judgement.margins.values())[-2:]
     rivals = [] if found.intent in SHADED else model.topics[found.intent]
     topics = {key: judgement.labels[found.intent, key] for key in rivals}
     agrees = (verdict.intent, verdict.topic) == (found.intent, found.topic)
@@ -136,7 +141,7 @@ def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recog
     threshold = model.header["threshold"]
     if found.intent == RISK:
         # its own threshold decides, so that neither a missed danger nor a false alarm hangs on the other lines
-        alarming = found.judgement.intents[RISK] >= model.header["risk_threshold"]
+        alarming = danger(found.judgement) >= model.header["risk_threshold"]
         confidence = max(confidence, threshold) if alarming else min(confidence, threshold - 0.001)
     if confidence < threshold:
         return Recognition(UNCLEAR, None, confidence, f"把握不足：{why}")

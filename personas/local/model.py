@@ -47,13 +47,13 @@ class ModelError(ValueError):
 class Judgement:
     """What the model thinks of a line: the shares of labels, and of intents, each adding up to 1.
 
-    ``margins`` are the distances of the best and of the second label from their borders; ``tokens`` are the rows
-    that were found with what each counts.
+    ``margins`` are the labels' distances from their borders, positive inside: unlike shares they are low
+    throughout when a line says nothing that is known. ``tokens`` are the rows that were found with what each counts.
     """
 
     labels: Mapping[Label, float]
     intents: Mapping[str, float]
-    margins: tuple[float, float]
+    margins: Mapping[Label, float]
     tokens: Sequence[tuple[int, float]]
 
 
@@ -117,8 +117,7 @@ class IntentModel:
         intents = dict.fromkeys(self.intents, 0.0)
         for (intent, _), share in labels.items():
             intents[intent] += share
-        second, best = map(float, np.partition(scores, -2)[-2:])
-        return Judgement(labels, intents, (best, second), tokens)
+        return Judgement(labels, intents, dict(zip(self.labels, map(float, scores), strict=True)), tokens)
 
     def reasons(self, judgement: Judgement, label: Label, most: int = 4) -> list[str]:
         """Return the n-grams (else the rules and shapes) that spoke most for a label."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from personas.local.combined import RISK, SHADED, Guess, conclude, guess, outcome, signals
+from personas.local.combined import RISK, SHADED, Guess, conclude, danger, guess, outcome, signals
 from personas.local.model import IntentModel
 from personas.local.recogniser import UNCLEAR, Recogniser
 from personas.local.rules import fingerprint, load_rules
@@ -71,8 +71,8 @@ def _right(example: Example, found: Guess) -> bool:
 
 
 def _risk_threshold(lines: Sequence[Seen], guesses: Sequence[Guess]) -> float:
-    """Return the odds from which a line alarms: :data:`FALSE_ALARMS` of the lines that are none do."""
-    others = [g.judgement.intents[RISK] for line, g in zip(lines, guesses, strict=True) if line.example.intent != RISK]
+    """Return the margin from which a line alarms: :data:`FALSE_ALARMS` of the lines that are none do."""
+    others = [danger(g.judgement) for line, g in zip(lines, guesses, strict=True) if line.example.intent != RISK]
     return round(float(np.quantile(others, 1 - FALSE_ALARMS)), 4)
 
 
