@@ -52,3 +52,9 @@ def test_claimed_confidence_is_borne_out_out_of_fold(committed):
     for band in committed["confidence"].values():
         if band["n"] >= 100:
             assert band["right"] >= band["claimed"] - 0.07, band
+
+
+def test_lines_out_of_fold_are_not_answered_wrongly_more_often_than_before(committed):
+    found = committed["out_of_fold"]
+    assert found["macro_f1_answered"] >= 0.76
+    assert found["wrong_share"] <= 0.10
