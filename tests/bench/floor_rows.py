@@ -33,8 +33,8 @@ ORDER = {
         ["robots_message", "robots_fingerprint", "flows_run", "flows_conversationlease", "robots_command"]
     )
 }
-#: Numbered by the database.
-SERIAL = frozenset({"seq"})
+#: Written by the database itself.
+OWN = frozenset({"seq", "fingerprint"})
 _EVENT = "INSERT INTO events_eventbatch (created_at, items) VALUES (clock_timestamp(), %s::jsonb)"
 _LEASE = """
 INSERT INTO flows_conversationlease AS lease (conversation_id, queued, epoch, holder)
@@ -148,7 +148,7 @@ class Writer:
 
 
 def _insert(table: str, row: Row) -> sql.Composed:
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name in row if name not in SERIAL)
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in row if name not in OWN)
     return sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM jsonb_populate_recordset(NULL::{0}, %s::jsonb)").format(
         sql.Identifier(table), columns
     )
