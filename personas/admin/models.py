@@ -29,10 +29,7 @@ class AIModelAdmin(ModelStatusMixin, RowActionsMixin, PluginConfigAdminMixin, Ar
 
     plugin_registry = registry
     plugin_kind_field = "provider"
-    list_display = (
-        *("name", "provider", "model_id", "is_active", "shown_health", "shown_breaker"),
-        *("note", "updated_at"),
-    )
+    list_display = ("name", "provider", "model_id", "is_active", "shown_health", "shown_breaker", "note")
     readonly_fields = ("shown_status",)
     list_filter = ("provider", "is_active")
     search_fields = ("name", "model_id", "note")

@@ -11,6 +11,7 @@ from unfold.admin import TabularInline
 
 from personas.admin.playground import PlaygroundMixin
 from personas.admin.versions import PersonaForm, PromptVersionsMixin
+from personas.local_model import PROVIDER as LOCAL
 from personas.models import Persona, PersonaFallback, PersonaMapping
 from personas.refusals import PROBLEMS, refusals
 from personas.voices import voice_of
@@ -66,8 +67,10 @@ class PersonaAdmin(PlaygroundMixin, PromptVersionsMixin, ArrayInputsMixin, Audit
         named = [
             f"{row.model}（{row.get_capability_display()}）" if row.capability else str(row.model)
             for row in persona.fallbacks.all()
+            if row.model.provider != LOCAL
         ]
-        return " → ".join([*([str(persona.model)] if persona.model else []), *named, str(_("local model"))])
+        own = [str(persona.model)] if persona.model and persona.model.provider != LOCAL else []
+        return " → ".join([*own, *named, str(_("local model"))])
 
     @display(description=_("answers refused, last 7 days"))
     def shown_refusals(self, persona: Persona) -> str:

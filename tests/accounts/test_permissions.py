@@ -47,7 +47,8 @@ def test_every_role_has_a_row_in_the_table():
 def test_every_model_of_the_admin_has_a_line_in_the_table_and_no_line_is_stale():
     labels = {model._meta.label_lower for model in apps.get_models()}
     stale = [key for key in ROWS if not key.endswith(".*") and key not in labels]
-    ours = [model for model in admin.site._registry if not model.__module__.startswith("django.")]
+    inlines = [inline.model for page in admin.site._registry.values() for inline in page.inlines]
+    ours = [model for model in [*admin.site._registry, *inlines] if not model.__module__.startswith("django.")]
     closed = [
         model._meta.label_lower
         for model in ours

@@ -79,6 +79,7 @@ ROWS: Mapping[str, tuple[str, str, str, str]] = {
     "accounts.seedmark": (_VIEW, _VIEW, _NONE, _NONE),
     "templates_lib.*": (_ALL, _ALL, _ALL, _VIEW),
     "personas.persona": (_ALL, _ALL, _ALL, _VIEW),
+    "personas.personafallback": (_ALL, _ALL, _ALL, _VIEW),
     "personas.promptversion": (_VIEW, _VIEW, _VIEW, _VIEW),
     "personas.personamapping": (_ALL, _ALL, _ALL, _VIEW),
     "personas.intent": (_ALL, _ALL, _VIEW, _VIEW),
