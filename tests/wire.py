@@ -89,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         wire.asked.append(Asked(self.command, self.path, headers, body))
         self._answer(wire.next_answer())
 
+    do_GET = do_POST
+
     def _answer(self, answer: Scripted) -> None:
         answer.before()
         is_text = isinstance(answer.body, str)

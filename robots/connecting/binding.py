@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from django.http import HttpRequest
@@ -15,7 +15,9 @@ from robots.limiter import LimiterError
 from robots.models import Robot
 from robots.services import Actor, callback_url
 from worktool_ai.accounts import audit
+from worktool_ai.lib.crypto import UndecryptableError
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.redaction import redact
 
 __all__ = ["Step", "bind_one", "connect_robot", "hear_everything", "is_connected", "open_callback", "set_message_url"]
 
@@ -77,7 +79,8 @@ def _calls(robot: Robot) -> Iterator[tuple[str, Call]]:
 
 def _change(robot: Robot, calls: Iterable[tuple[str, Call]], actor: Actor, request: HttpRequest | None) -> list[Step]:
     """Make the calls; goes on after a failure."""
-    steps = [_try(event, call) for event, call in calls]
+    # the platform's words may quote the address that it refuses, and with it the key
+    steps = [replace(step, problem=_without_key(step.problem, robot)) for step in (_try(*call) for call in calls)]
     problems = {step.event: step.problem for step in steps if step.problem}
     set_ = [step.event for step in steps if not step.problem]
     audit.record(actor, "robot.connect", robot, {}, {"set": set_, "problems": problems}, request)
@@ -91,6 +94,13 @@ def _try(event: str, call: Call) -> Step:
     except (WorkToolError, LimiterError) as error:
         return Step(event, str(error))
     return Step(event)
+
+
+def _without_key(problem: str, robot: Robot) -> str:
+    try:
+        return redact(problem, robot.callback_key.reveal()) if problem else ""
+    except UndecryptableError:  # it could not be told to the platform either
+        return problem
 
 
 def is_connected(robot: Robot) -> bool:

@@ -16,7 +16,8 @@ from worktool_ai.lib import clock
 __all__ = ["find", "issue", "revoke"]
 
 PREFIX = "wta_"
-_SHOWN = 12
+#: Enough to tell keys apart, too little to be a good part of one.
+_SHOWN = 10
 #: The time of the last use is written at most this often, so that reading does not become writing.
 _USE_RESOLUTION = timedelta(minutes=5)
 

@@ -8,8 +8,8 @@ migration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self, get_args
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -17,11 +17,30 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 #: ``gettext_noop`` is handed on for nodes, which may not import Django; their texts are translated where they are shown
-__all__ = ["SECRET", "PluginConfig", "gettext_noop", "is_secret", "problem_text"]
+__all__ = ["SECRET", "PluginConfig", "gettext_noop", "is_secret", "models_in", "problem_text", "secret_fields"]
 
 #: Mark a field as secret: ``api_key: str = Field(default="", json_schema_extra=SECRET)``. It is encrypted at
 #: rest, write-only in forms and masked everywhere else.
 SECRET: dict[str, Any] = {"secret": True}
+
+
+def secret_fields(config: type[BaseModel], place: str = "") -> Iterator[str]:
+    """Yield the path of every secret field of a Config, those of nested models too (``rules.token``)."""
+    for name, field in config.model_fields.items():
+        path = f"{place}.{name}" if place else name
+        if is_secret(config, name):
+            yield path
+        else:
+            for model in models_in(field.annotation):
+                yield from secret_fields(model, path)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models inside ``list[X]``, ``dict[str, X]``, ``X | None`` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
 
 
 def is_secret(config: type[BaseModel], field: str) -> bool:

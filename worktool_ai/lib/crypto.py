@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from django import forms
@@ -27,7 +27,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
-from worktool_ai.lib.config import PluginConfig, is_secret
+from worktool_ai.lib.config import PluginConfig, is_secret, models_in
 
 __all__ = [
     "CLEAR",
@@ -363,7 +363,7 @@ def _seal_field(name: str, value: Any, configs: Sequence[type[BaseModel]]) -> An
         return _seal_texts(value)
     if not owners:  # a key of a dict[str, Model]: the models are those of the dict itself
         return _seal(value, configs)
-    return _seal(value, [model for owner in owners for model in _models_in(owner.model_fields[name].annotation)])
+    return _seal(value, [model for owner in owners for model in models_in(owner.model_fields[name].annotation)])
 
 
 def _seal_texts(value: Any) -> Any:
@@ -375,11 +375,3 @@ def _seal_texts(value: Any) -> Any:
     if isinstance(value, Mapping) and not is_sealed(value):
         return {name: _seal_texts(item) for name, item in value.items()}
     return value
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models inside ``list[X]``, ``dict[str, X]``, ``X | None`` and the like."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)

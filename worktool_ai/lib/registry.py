@@ -52,11 +52,19 @@ class Registry(Generic[P]):
     folders (a deployment's own plugins, named by a setting) whose modules need not be importable by name.
     """
 
+    _made: ClassVar[list[Registry[Any]]] = []
+
     def __init__(self, kind: str, base: type[P], package: str) -> None:
         self.kind = kind
         self.base = base
         self.package = package
         self._plugins: dict[str, type[P]] = {}
+        Registry._made.append(self)
+
+    @classmethod
+    def all(cls) -> list[Registry[Any]]:
+        """Return the registries of every kind that has been loaded, by kind."""
+        return sorted(Registry._made, key=lambda registry: registry.kind)
 
     def discover(self) -> None:
         """Import every module of the package and register the plugin it holds. Safe to call again."""
