@@ -35,6 +35,7 @@ from worktool_ai.accounts.models import User
 from worktool_ai.lib import links
 from worktool_ai.lib.admin_actions import RowAction, RowActionsMixin
 from worktool_ai.lib.config_admin import PluginConfigAdminMixin
+from worktool_ai.lib.crypto import masked_config
 
 _LEVELS = {Level.CRITICAL: "danger", Level.WARNING: "warning", Level.INFO: "info"}
 _STATES = {AlertState.OPEN: "danger", AlertState.ACKNOWLEDGED: "warning", AlertState.RESOLVED: "success"}
@@ -181,11 +182,18 @@ class TrialForm(forms.Form):
 @admin.register(NotificationChannel)
 class NotificationChannelAdmin(RowActionsMixin, PluginConfigAdminMixin, AuditedModelAdmin):
     plugin_registry = channels.registry
-    list_display = ("name", "kind", "is_active")
+    list_display = ("name", "kind", "shown_address", "is_active")
     list_filter = ("kind", "is_active")
     search_fields = ("name",)
     fieldsets = ((None, {"fields": ("name", "kind", "is_active")}), (_("Configuration"), {"fields": ("config",)}))
     row_actions = (RowAction("try_it", _("Send a trial now"), "send"),)
+
+    @display(description=_("address"))
+    def shown_address(self, row: NotificationChannel) -> str:
+        """The host that a channel with an address posts to; never more of it."""
+        if row.kind not in channels.registry:
+            return "—"
+        return masked_config(channels.registry.get(row.kind).Config, row.config).get("url") or "—"
 
     def form_of(self, action: RowAction, row: NotificationChannel, data: Any = None) -> forms.Form:
         needs_recipient = row.kind in channels.registry and channels.registry.get(row.kind).per_recipient

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from alerts import caches, channels, conditions
+from alerts import caches, channels, conditions, services
 from alerts.models import AlertRule, NotificationChannel, Recipient
 from worktool_ai.accounts.seeding import plant
 
@@ -23,10 +23,11 @@ _CHANNELS = {"in_app": ("面板提醒", True), "robot": ("机器人通知", True
 
 
 def seed() -> int:
-    """Plant what was never planted here; returns how many rows that were."""
+    """Plant what was never planted here, and seal what is stored; returns how many rows were planted."""
     planted = plant({f"channel:{kind}": _channel(kind, *row) for kind, row in _CHANNELS.items()})
     planted += plant({"recipient:demo": Recipient(name=DEMO_RECIPIENT, chat_name=DEMO_RECIPIENT)})
     planted += _seed_rules()
+    services.seal_channels()
     caches.clear()
     return len(planted)
 

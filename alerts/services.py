@@ -24,9 +24,19 @@ from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import User
 from worktool_ai.events import services as events
 from worktool_ai.lib.clock import now
+from worktool_ai.lib.crypto import seal_config
 from worktool_ai.lib.ids import uuid7
 
-__all__ = ["AlertDraft", "RaisedAlert", "acknowledge", "apply_rules", "notify", "raise_alert", "resolve"]
+__all__ = [
+    "AlertDraft",
+    "RaisedAlert",
+    "acknowledge",
+    "apply_rules",
+    "notify",
+    "raise_alert",
+    "resolve",
+    "seal_channels",
+]
 
 #: How long a delivery is tried before it is given up.
 GIVE_UP_AFTER = timedelta(minutes=15)
@@ -173,3 +183,20 @@ def _change(alert_id: UUID, actor: User | str, action: str, old: Sequence[AlertS
             alert = Alert.objects.get(pk=alert_id)
             audit.record(actor, action, alert, {}, {"state": new.value})
     return bool(changed)
+
+
+def seal_channels() -> int:
+    """Encrypt what channels still hold in the open, because it was stored before its field became a secret.
+
+    Returns how many channels that changed; their names alone go into the audit log.
+    """
+    sealed = 0
+    with transaction.atomic():
+        for row in NotificationChannel.objects.select_for_update().filter(kind__in=dict(channels.registry.choices())):
+            config = seal_config(channels.registry.get(row.kind).Config, row.config)
+            if config != row.config:
+                row.config = config
+                row.save(update_fields=["config"])
+                audit.record("prepare", "channel.seal", row)
+                sealed += 1
+    return sealed

@@ -22,9 +22,12 @@ _PASSING = frozenset({408, 425, 429})
 
 
 class WebhookConfig(PluginConfig):
-    """Where to post, and the secret with which the receiver can check that it was us."""
+    """Where to post, and the secret with which the receiver can check that it was us.
 
-    url: str = Field(default="", max_length=500, title=_("Address"))
+    The address is secret too: whoever knows it can post there, and vendors put their tokens into it.
+    """
+
+    url: str = Field(default="", max_length=500, title=_("Address"), json_schema_extra=SECRET)
     secret: str = Field(default="", max_length=200, title=_("Signing secret"), json_schema_extra=SECRET)
     allow_private: bool = Field(
         default=False,

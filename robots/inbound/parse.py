@@ -18,6 +18,7 @@ from robots.inbound.media import Picture, picture_of, text_file
 from robots.models.inbound import CallbackKind
 from robots.models.messages import RoomType
 from robots.stream import Callback
+from worktool_ai.lib.logs import masked
 from worktool_ai.lib.text import shorten
 
 __all__ = [
@@ -272,13 +273,14 @@ def _error_code(payload: Mapping[str, Any]) -> int:
 
 
 def _extra(payload: Payload, *, known: frozenset[str], limit: int = EXTRA_TEXT_LIMIT) -> dict[str, Any]:
-    return {name: _short(value, limit) for name, value in payload.items() if name not in known}
+    """What else came, without robot id and key: a platform that repeats its address in the body tells both."""
+    return {name: masked(name, _short(value, limit)) for name, value in payload.items() if name not in known}
 
 
 def _short(value: Any, limit: int) -> Any:
     if isinstance(value, str) and len(value) > limit:
         return f"{value[:limit]}… ({len(value)})"
-    if isinstance(value, dict | list) and len(text := json.dumps(value, ensure_ascii=False)) > limit:
+    if isinstance(value, dict | list) and len(text := _text(masked("", value))) > limit:
         return f"{text[:limit]}… ({len(text)})"
     return value
 

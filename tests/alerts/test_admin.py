@@ -9,6 +9,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from alerts import caches, seeds, services
+from alerts.deliveries import build_channel
 from alerts.models import Alert, AlertRule, AlertState, Delivery, NotificationChannel, Recipient
 from robots.models import Command
 from tests.alerts.builders import draft, make_robot
@@ -197,3 +198,21 @@ def test_a_trial_that_fails_says_why(owner):
         row = channel("webhook", url=wire.url, allow_private=True)
         assert "500" in told(post(owner, "notificationchannel_try_it", row.pk))
     assert not EventBatch.objects.exists()
+
+
+def test_an_address_is_taken_but_only_its_host_is_shown(owner):
+    """Vendors put their tokens into such addresses."""
+    address = "https://hooks.example.com/send?key=abcdefgh"
+    row = channel("webhook")
+    form = {"name": row.name, "config-secret": "", "config-allow_private": ""}
+
+    post(owner, "notificationchannel_change", row.pk, **form, **{"config-url": address})
+    post(owner, "notificationchannel_change", row.pk, **form, **{"config-url": ""})
+
+    row.refresh_from_db()
+    assert build_channel(row).config.url == address
+    shown = page(owner, "notificationchannel_changelist").content.decode()
+    assert "https://hooks.example.com/…" in shown
+    pages = [page(owner, f"notificationchannel_{name}", row.pk).content.decode() for name in ("change", "history")]
+    assert not any("abcdefgh" in one for one in (shown, *pages, str(row.config)))
+    assert not AuditEntry.objects.filter(after__icontains="abcdefgh").exists()

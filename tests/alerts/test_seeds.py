@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from alerts import seeds
+from alerts.deliveries import build_channel
 from alerts.models import AlertRule, NotificationChannel, Recipient
+from worktool_ai.accounts.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +35,19 @@ def test_a_second_time_plants_nothing_and_leaves_edits_alone():
 
     assert not AlertRule.objects.get(slug="risk-intent").channels.exists()
     assert not AlertRule.objects.filter(slug="spam").exists()
+
+
+def test_an_address_that_was_stored_in_the_open_is_sealed_at_the_next_start():
+    seeds.seed()
+    address = "https://hooks.example.com/send?key=abcdefgh"
+    NotificationChannel.objects.filter(kind="webhook").update(config={"config_version": 1, "url": address})
+
+    seeds.seed()
+
+    row = NotificationChannel.objects.get(kind="webhook")
+    assert "abcdefgh" not in str(row.config)
+    assert build_channel(row).config.url == address
+    (entry,) = AuditEntry.objects.filter(action="channel.seal")
+    assert "abcdefgh" not in f"{entry.before} {entry.after}"
+    seeds.seed()
+    assert NotificationChannel.objects.get(kind="webhook").config == row.config

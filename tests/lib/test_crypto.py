@@ -152,7 +152,14 @@ def test_the_form_never_shows_the_value_and_empty_keeps_it():
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("", ""), ("short", "…"), ("abcdefghijkl", "…ijkl"), (Secret("abcdefghijkl"), "…ijkl")],
+    [
+        ("", ""),
+        ("short", "…"),
+        ("abcdefghijkl", "…ijkl"),
+        (Secret("abcdefghijkl"), "…ijkl"),
+        ("https://me:pw@hooks.example.com:8443/send?key=abcdefgh", "https://hooks.example.com/…"),
+        ("https://[hooks/abcdefgh", "…"),
+    ],
 )
 def test_mask(value, shown):
     assert crypto.mask(value) == shown

@@ -89,6 +89,7 @@ def test_values_of_secret_names_are_masked_at_any_depth(lines, name):
         "url: /wework/sendRawMessage?robotId=hidden-value&x=1",
         "GET /callback?key=hidden-value",
         "Authorization: Bearer hidden-value",
+        "404 https://here/api/worktool/callback/hidden-value/message",
     ],
 )
 def test_credentials_inside_texts_are_masked(lines, text):

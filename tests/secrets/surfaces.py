@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 
 from monitoring.api.urls import router
 
-ROWS = 5
+ROWS = 2
 
 
 def database() -> Iterator[tuple[str, str]]:
@@ -79,10 +79,26 @@ def api(client: Client, **headers: str) -> Iterator[tuple[str, str]]:
                     continue
 
 
-def exports() -> Iterator[tuple[str, str]]:
+def everything(
+    client: Client, key: str, log: StringIO, durable: redis.Redis, broker: redis.Redis
+) -> Iterator[tuple[str, str]]:
+    """Yield ``(place, text)`` of all of it, the log last: looking writes lines too."""
+    yield from pages(client)
+    yield from api(Client(), Authorization=f"Bearer {key}")
+    yield from exports(client)
+    yield from database()
+    yield from redis_keys("durable", durable)
+    yield from redis_keys("broker", broker)
+    yield from (("log", line) for line in log.getvalue().splitlines())
+
+
+def exports(client: Client) -> Iterator[tuple[str, str]]:
+    """Yield what leaves in one piece: the data dump, and what machines ask for."""
     out = StringIO()
     call_command("dumpdata", stdout=out)
     yield "dumpdata", out.getvalue()
+    for path in ("/metrics", "/readyz", "/healthz", reverse("api:schema")):
+        yield path, _whole(client.get(path))
 
 
 def _whole(answer: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -58,7 +59,8 @@ def test_clean_start_and_orderly_stop(light: LightRun) -> None:
     assert not running(run)
     assert "prepare      seeding" in said
     assert "serving port=" in said
-    assert run["admin_password"] in said
+    credentials = json.loads((light.data_dir / "secrets").read_text(encoding="utf-8"))
+    assert [name for name, secret in credentials.items() if secret and secret in said] == ["admin_password"]
     assert light.run_file() is None
 
 

@@ -96,11 +96,18 @@ class AuditedModelAdmin(ScopedMixin, ModelAdmin):  # type: ignore[misc]
     #: What to do about a secret that cannot be opened, by field, where it is not entered on the row's page.
     lost_secret_ways_out: ClassVar[Mapping[str, Any]] = {}
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
-        row = options.get("obj")
-        if row is not None:
-            warn_of_row(request, row, self.lost_secret_ways_out)
-        return super().render_change_form(request, context, **options)  # type: ignore[no-any-return]
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            warn_of_row(request, obj, self.lost_secret_ways_out)
+        return super().render_change_form(request, context, add, change, form_url, obj)  # type: ignore[no-any-return]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method == "GET":

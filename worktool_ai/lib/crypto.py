@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, InvalidToken
 from django import forms
@@ -197,7 +198,7 @@ class Secret:
 
 def mask(value: str | Secret, keep: int = 4) -> str:
     """Return ``…`` and the last ``keep`` characters; a value too short to be told apart safely becomes ``…``
-    alone.
+    alone. Of a web address only scheme and host are shown: tokens stand at the end of such addresses.
     """
     if not value:
         return ""
@@ -205,7 +206,17 @@ def mask(value: str | Secret, keep: int = 4) -> str:
         text = value.reveal() if isinstance(value, Secret) else value
     except UndecryptableError:
         return "…"
+    if text.startswith(("http://", "https://")):
+        return _masked_address(text)
     return f"…{text[-keep:]}" if keep > 0 and len(text) >= 3 * keep else "…"
+
+
+def _masked_address(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.hostname or ''}/…"
+    except ValueError:  # brackets that hold no IPv6 address
+        return "…"
 
 
 def fingerprint(secret: str) -> str:

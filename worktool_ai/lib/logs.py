@@ -15,16 +15,17 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, Processor
 
-__all__ = ["bound", "configure", "get_logger", "mask_secrets", "request_id"]
+__all__ = ["bound", "configure", "get_logger", "mask_secrets", "masked", "request_id"]
 
 #: Names whose values are credentials; robotId is one too (who knows it can command the robot).
 _SECRET_NAME = re.compile(
     r"(?:^|_|-|(?<=[a-z])(?-i:(?=[A-Z])))(?:key|token|secret|password|passwd|authorization|cookie)s?$|robot_?id$",
     re.IGNORECASE,
 )
-#: The same inside a text, where URLs and headers end up in messages of libraries.
+#: The same inside a text, where URLs and headers end up in messages of libraries; a callback's path holds its key.
 _SECRET_IN_TEXT = re.compile(
-    r"\b(robot_?id|[a-z_]*key|[a-z_]*token|secret|password)=[^&\s\"'<>)]+|\b(bearer) [\w.~+/=-]+",
+    r"\b(robot_?id|[a-z_]*key|[a-z_]*token|secret|password)=[^&\s\"'<>)]+|\b(bearer) [\w.~+/=-]+"
+    r"|(/worktool/callback/)[^/\s\"'<>]+(?=/)",
     re.IGNORECASE,
 )
 _MASKED = "•••"
@@ -91,19 +92,25 @@ def configure(log_format: str = "json", level: str = "INFO") -> dict[str, Any]:
 
 def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
     """structlog processor: replace the values of secret-looking names, at any depth."""
-    return {name: _masked(name, value) for name, value in event.items()}
+    return {name: masked(name, value) for name, value in event.items()}
 
 
-def _masked(name: str, value: Any) -> Any:
+def masked(name: str, value: Any) -> Any:
+    """Return a value without credentials: nothing of it where its name says that it is one, else all but those inside."""
     if value and _SECRET_NAME.search(name):
         return _MASKED
     if isinstance(value, str):
-        return _SECRET_IN_TEXT.sub(lambda m: f"{m[1]}={_MASKED}" if m[1] else f"{m[2]} {_MASKED}", value)
+        return _SECRET_IN_TEXT.sub(_without_value, value)
     if isinstance(value, Mapping):
-        return {inner: _masked(str(inner), item) for inner, item in value.items()}
+        return {inner: masked(str(inner), item) for inner, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked("", item) for item in value]
+        return [masked("", item) for item in value]
     return value
+
+
+def _without_value(found: re.Match[str]) -> str:
+    name, bearer, path = found.groups()
+    return f"{name}={_MASKED}" if name else f"{bearer} {_MASKED}" if bearer else f"{path}{_MASKED}"
 
 
 def _shared() -> list[Processor]:

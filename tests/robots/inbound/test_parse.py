@@ -96,6 +96,11 @@ def test_unknown_fields_are_kept_but_not_at_any_length():
     assert len(parsed.extra["big"]) < 2100
 
 
+def test_credentials_among_unknown_fields_are_not_kept():
+    parsed = parse(line(robotId="wt0123456789", url="https://here/?key=abcdefgh", more={"robotKey": "k" * 9, "n": 1}))
+    assert parsed.extra == {"robotId": "•••", "url": "https://here/?key=•••", "more": {"robotKey": "•••", "n": 1}}
+
+
 def test_new_friend_event_is_a_system_line_under_the_friends_name():
     parsed = of_contract("new_friend")
     assert parsed.is_system
