@@ -96,7 +96,10 @@ def mask_secrets(logger: Any, method: str, event: EventDict) -> EventDict:
 
 
 def masked(name: str, value: Any) -> Any:
-    """Return a value without credentials: nothing of it where its name says that it is one, else all but those inside."""
+    """Return a value without credentials: nothing of it where its name says it is one, else all but what is inside.
+
+    Inside means: under such names in maps and lists, and as ``name=value`` in texts.
+    """
     if value and _SECRET_NAME.search(name):
         return _MASKED
     if isinstance(value, str):
