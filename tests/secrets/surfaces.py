@@ -49,12 +49,12 @@ def pages(client: Client) -> Iterator[tuple[str, str]]:
     """Yield every list of the admin, and form and history of the newest rows of each, and the pages of the menu."""
     index = client.get(reverse("admin:index"))
     yield "admin index", index.content.decode()
-    for group in index.context["sidebar_navigation"]:
-        for item in group["items"]:
-            yield f"page {item['link']}", client.get(str(item["link"])).content.decode()
-    for model in admin.site._registry:
-        name = f"{model._meta.app_label}_{model._meta.model_name}"
-        yield f"list {name}", client.get(reverse(f"admin:{name}_changelist")).content.decode()
+    links = {str(item["link"]) for group in index.context["sidebar_navigation"] for item in group["items"]}
+    names = {model: f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry}
+    links |= {reverse(f"admin:{name}_changelist") for name in names.values()}
+    for link in sorted(links):
+        yield f"page {link}", client.get(link).content.decode()
+    for model, name in names.items():
         for row in model._default_manager.order_by("-pk")[:ROWS]:
             for page in ("change", "history"):
                 answer = client.get(reverse(f"admin:{name}_{page}", args=[row.pk]))
