@@ -59,6 +59,8 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
     quiet = ("-W", "ignore:You're running the worker")
     celery = (sys.executable, *quiet, "-m", "celery", "-q", "-A", "worktool_ai.celery")
     lone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    # ``prepare`` has run Django's checks, which load every page of the admin: 10 MB in each process that shows none
+    unchecked = {"CELERY_SKIP_CHECKS": "1"}
     schedule = str(data_dir / "beat-schedule")
     web = (sys.executable, "-m", "worktool_ai.supervisor.web", "--fd", str(listening_fd))
     programs = [
@@ -70,9 +72,17 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
             stage=3,
             grace_s=8,
             copies=worker_processes,
+            environment=unchecked,
             hung_s=WORKER_HUNG_S,
         ),
-        Program("beat", (*celery, "beat", "--schedule", schedule), stage=2, grace_s=4, hung_s=HUNG_S),
+        Program(
+            "beat",
+            (*celery, "beat", "--schedule", schedule),
+            stage=2,
+            grace_s=4,
+            environment=unchecked,
+            hung_s=HUNG_S,
+        ),
         Program("relay", (*manage, "relay_events"), stage=3, grace_s=8, hung_s=HUNG_S),
     ]
     if simulator_port is not None:

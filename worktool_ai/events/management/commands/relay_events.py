@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand
 
@@ -13,6 +13,8 @@ from worktool_ai.lib.heartbeats import beat
 
 class Command(BaseCommand):
     help = "Publish event rows to the live stream, in order and behind every open transaction."
+    #: ``prepare`` has run them; they load every page of the admin, which is never shown here.
+    requires_system_checks: ClassVar[list[str]] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
