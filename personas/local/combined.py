@@ -26,6 +26,9 @@ RISK = "risk"
 #: Intents whose topics are only shades: the robot says much the same, or nothing.
 SHADED = frozenset({"chat"})
 
+#: By how much earlier a line said to the company alarms: ordinary group talk seldom addresses it, threats mostly do.
+ADDRESSED = 0.2
+
 #: Log odds beyond which more certainty says nothing.
 _LIMIT = 6.0
 
@@ -85,15 +88,16 @@ def guess(model: IntentModel, text: str, evidence: Evidence, verdict: Recognitio
     judgement = model.judge(grams(evidence.line), marks(text, evidence, verdict))
     intents = judgement.intents
     intent = max(intents, key=lambda key: intents[key])
-    if danger(judgement) >= model.header["risk_threshold"]:
+    if danger(judgement, evidence) >= model.header["risk_threshold"]:
         intent = RISK
     topic = max(model.topics[intent], key=lambda key: judgement.labels[intent, key], default=None)
     return Guess(intent, topic, judgement)
 
 
-def danger(judgement: Judgement) -> float:
-    """Return by how much a line is inside the border of danger."""
-    return max(margin for (intent, _), margin in judgement.margins.items() if intent == RISK)
+def danger(judgement: Judgement, evidence: Evidence) -> float:
+    """Return by how much a line is inside the border of danger, which is wider for what is said to the company."""
+    inside = max(margin for (intent, _), margin in judgement.margins.items() if intent == RISK)
+    return inside + ADDRESSED * evidence.addressed
 
 
 def signals(model: IntentModel, found: Guess, verdict: Recognition) -> list[float]:
@@ -141,7 +145,7 @@ def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recog
     threshold = model.header["threshold"]
     if found.intent == RISK:
         # its own threshold decides, so that neither a missed danger nor a false alarm hangs on the other lines
-        alarming = danger(found.judgement) >= model.header["risk_threshold"]
+        alarming = danger(found.judgement, evidence) >= model.header["risk_threshold"]
         confidence = max(confidence, threshold) if alarming else min(confidence, threshold - 0.001)
     if confidence < threshold:
         return Recognition(UNCLEAR, None, confidence, f"把握不足：{why}")

@@ -26,8 +26,8 @@ COMMAND = "python -m personas.training"
 FOLDS = 5
 #: A wrong answer costs more than asking back: what is less sure is asked back or left to people.
 THRESHOLD = 0.64
-#: Share of the other examples that may alarm. They are hard on purpose: about half as many ordinary lines do.
-FALSE_ALARMS = 0.01
+#: Share of the other examples that may alarm; the seeded rules know them, so ordinary lines alarm about as often.
+FALSE_ALARMS = 0.006
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,11 @@ def _right(example: Example, found: Guess) -> bool:
 
 def _risk_threshold(lines: Sequence[Seen], guesses: Sequence[Guess]) -> float:
     """Return the margin from which a line alarms: :data:`FALSE_ALARMS` of the lines that are none do."""
-    others = [danger(g.judgement) for line, g in zip(lines, guesses, strict=True) if line.example.intent != RISK]
+    others = [
+        danger(found.judgement, line.evidence)
+        for line, found in zip(lines, guesses, strict=True)
+        if line.example.intent != RISK
+    ]
     return round(float(np.quantile(others, 1 - FALSE_ALARMS)), 4)
 
 

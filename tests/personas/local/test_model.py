@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from personas.local.model import ARRAYS, IntentModel, ModelError
-from personas.local.tokens import grams
+from personas.local.recogniser import Recogniser, decide
+from personas.local.rules import load_rules
+from personas.local.tokens import grams, marks
 
 
 @pytest.fixture
@@ -19,7 +21,8 @@ def arrays():
 
 def test_the_committed_arrays_load_and_judge():
     model = IntentModel.load()
-    judged = model.judge(grams("怎么退款"), {})
+    evidence = Recogniser(load_rules()).examine("怎么退款")
+    judged = model.judge(grams(evidence.line), marks("怎么退款", evidence, decide(evidence)))
     assert sum(judged.intents.values()) == pytest.approx(1)
     assert sum(judged.labels.values()) == pytest.approx(1)
     assert max(judged.labels, key=judged.labels.get) == ("service", "支付问题")
