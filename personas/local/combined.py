@@ -19,7 +19,18 @@ from personas.local.recogniser import UNCLEAR, Evidence, Recogniser, Recognition
 from personas.local.rules import Rule, fingerprint
 from personas.local.tokens import grams, marks
 
-__all__ = ["RISK", "SHADED", "CombinedRecogniser", "Guess", "conclude", "danger", "guess", "outcome", "signals"]
+__all__ = [
+    "ADDRESSED",
+    "RISK",
+    "SHADED",
+    "CombinedRecogniser",
+    "Guess",
+    "conclude",
+    "danger",
+    "guess",
+    "outcome",
+    "signals",
+]
 
 RISK = "risk"
 

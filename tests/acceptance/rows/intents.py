@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 LINES = Path("tests/intents")
-FILES = ("held_out.jsonl", "must_reach_human.jsonl", "held_out_2.jsonl", "must_reach_human_2.jsonl")
+FILES = (
+    "held_out.jsonl",
+    "must_reach_human.jsonl",
+    "held_out_2.jsonl",
+    "must_reach_human_2.jsonl",
+    "must_reach_human_3.jsonl",
+)
 
 P95_MS = 10
 LOAD_S = 1

@@ -35,7 +35,12 @@ def test_what_is_answered_is_right_and_enough_is_answered(recogniser, name, righ
 
 
 @pytest.mark.parametrize(
-    ("name", "recall", "alarms"), [("must_reach_human.jsonl", 0.68, 0.24), ("must_reach_human_2.jsonl", 0.65, 0.2)]
+    ("name", "recall", "alarms"),
+    [
+        ("must_reach_human.jsonl", 0.72, 0.2),
+        ("must_reach_human_2.jsonl", 0.71, 0.17),
+        ("must_reach_human_3.jsonl", 0.86, 0.23),
+    ],
 )
 def test_danger_reaches_a_human_more_often_than_near_misses(recogniser, name, recall, alarms):
     told = [(row["must"], recogniser.recognise(row["text"]).intent == "risk") for row in _read(name)]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personas.local.combined import CombinedRecogniser
+from personas.local.combined import ADDRESSED, CombinedRecogniser, danger, guess
 from personas.local.model import IntentModel
-from personas.local.recogniser import Recogniser
+from personas.local.recogniser import Recogniser, decide
 from personas.local.rules import Rule, fingerprint, load_rules
 
 MODEL = IntentModel.load()
@@ -35,6 +35,37 @@ _RECOGNISER = CombinedRecogniser(SEEDED, MODEL)
 def test_plain_lines_are_understood(text, intent, topic):
     found = _RECOGNISER.recognise(text)
     assert (found.intent, found.topic) == (intent, topic)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我要去消协投诉你们",
+        "我会找律师起诉",
+        "再不退钱我就报警",
+        "我要找记者曝光",
+        "信不信我把你店砸了",
+        "我不想活了",
+        "吃了你们的东西住院了",
+        "孩子被你们老师打了",
+    ],
+)
+def test_each_kind_of_danger_reaches_a_person(text):
+    assert _RECOGNISER.recognise(text).intent == "risk"
+
+
+@pytest.mark.parametrize(
+    "text", ["没打算投诉，就是问问", "区法院坐几路车", "这把被人砍死了，队友呢", "老板要杀了我，方案还没写"]
+)
+def test_words_of_danger_without_any_alarm_nobody(text):
+    assert _RECOGNISER.recognise(text).intent != "risk"
+
+
+def test_what_is_said_to_the_company_alarms_earlier():
+    rules = Recogniser(SEEDED)
+    told, talked = rules.examine("你们等着吧"), rules.examine("他等着吧")
+    judgement = guess(MODEL, "", told, decide(told)).judgement
+    assert danger(judgement, told) == pytest.approx(danger(judgement, talked) + ADDRESSED)
 
 
 def test_the_model_answers_what_no_rule_knows_and_names_its_ngrams():
