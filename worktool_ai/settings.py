@@ -191,7 +191,9 @@ SPECTACULAR_SETTINGS = {
         "LineState": "monitoring.lines.LineState",
         "RunState": "flows.models.RunState",
         "AlertState": "alerts.models.AlertState",
-        "CommandDetail": "robots.models.CommandState",
+        "CommandState": "robots.models.CommandState",
+        "SwitchScope": "robots.models.SwitchScope",
+        "BudgetScope": "personas.budgets.models.BudgetScope",
     },
 }
 

@@ -29,7 +29,7 @@ from worktool_ai.lib.api import ApiError, detail
 __all__ = ["ErrorCodesView", "SendingView", "UnknownSendViewSet"]
 
 
-class BudgetSerializer(serializers.Serializer[Any]):
+class RequestBudgetSerializer(serializers.Serializer[Any]):
     """Requests to the platform of all robots together, in the window that ends now."""
 
     used = serializers.IntegerField()
@@ -42,7 +42,7 @@ class SendingSerializer(serializers.Serializer[Any]):
     """``budget`` is null while it cannot be read; ``waitSeconds`` while a busy phone's pace is not known."""
 
     stops = SwitchSerializer(many=True)
-    budget = BudgetSerializer(source="usage", allow_null=True)
+    budget = RequestBudgetSerializer(source="usage", allow_null=True)
     waitingCommands = serializers.IntegerField(source="commands", help_text="queued, and on the phones")
     waitSeconds = serializers.FloatField(source="wait_s", allow_null=True)
 

@@ -270,11 +270,12 @@ def test_me_tells_role_and_scope():
     assert (me["role"], me["scopeKind"], me["scopeValues"]) == ("operator", "robots", ["a"])
 
 
-def test_the_api_document_names_every_route():
+def test_the_api_document_names_every_route_and_no_two_things_alike(capsys: pytest.CaptureFixture[str]):
     answer = client_of().get("/api/schema", headers={"Accept": "application/json"})
     assert answer.status_code == 200
     paths = answer.json()["paths"]
     assert {"/api/v1/messages/", "/api/v1/alerts/{id}/acknowledge/", "/api/v1/node-types/"} <= set(paths)
+    assert "Warning" not in capsys.readouterr().err
 
 
 # -- who may call what: every route, every role ----------------------------------------------------------------------
