@@ -33,7 +33,8 @@ SENDERS = 24
 PEOPLE_PER_GROUP = 10
 HISTORY_LINES = 20
 STEPS, AI_CALLS, COMMANDS = 8, 2, 1
-#: Of a topic each, and recognised with confidence above 0.85, so that no round gets the answers of the one before: what equals an answer of the last 30 s waits.
+#: Of a topic each, and recognised with confidence above 0.85, so that no round gets the answers of the one before: what
+#: equals an answer of the last 30 s waits.
 QUESTIONS = ("如何退款？", "什么时候发货？", "会员有什么权益？", "怎么修改密码？", "收到的商品坏了怎么办？")
 
 
