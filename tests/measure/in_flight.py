@@ -75,7 +75,7 @@ class Calls:
             self.waits.append(time.monotonic() - self.began[threading.get_ident()])
             return ask(provider, request)
 
-        CustomProvider._ask = noted  # type: ignore[method-assign]
+        CustomProvider._ask = noted  # type: ignore[method-assign,assignment]
 
     def reply(self, number: int, turn: float = 0.0) -> None:
         """Answer one line; ``turn``: when it was to begin, by the monotonic clock."""

@@ -43,7 +43,7 @@ def rows(settings) -> dict[str, object]:
     NotificationChannel.objects.all().delete()
     Robot.objects.all().delete()
     sealed = {"sealed": crypto.encrypt(SECRETS[3])}
-    made = {
+    made: dict[str, object] = {
         "model": AIModel.objects.create(name="豆包", provider="doubao", model_id="m", api_key=SECRETS[0]),
         "robot": services.create_robot(
             slug="r", name="一号", robot_id=SECRETS[1], callback_key=SECRETS[2], actor="t", mode=Mode.AUTOMATIC

@@ -9,7 +9,7 @@ from personas import caches, seeds
 from personas.model_stub.testing import running_model_stub
 from personas.models import AICall, AIModel, Persona
 from personas.prompt_versions import change_prompt
-from personas.providers import registry
+from personas.providers.custom import CustomProvider
 from templates_lib import seeds as template_seeds
 from tests.personas.test_hotpath import insert, record
 from worktool_ai.accounts.models import User
@@ -39,7 +39,7 @@ def model(stub) -> AIModel:
         model_id="stub",
         api_endpoint=stub.base_url,
         api_key="k",
-        config=registry.get("custom").Config(allow_private=True).dump(),
+        config=CustomProvider.Config(allow_private=True).dump(),
         capabilities=["intent_recognition", "service_reply"],
     )
 

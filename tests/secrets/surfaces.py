@@ -42,7 +42,8 @@ def _value(client: redis.Redis, key: bytes) -> Any:
         b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         b"stream": client.xrange,
     }
-    return readers[client.type(key)](key)
+    read: Any = readers[client.type(key)]
+    return read(key)
 
 
 def pages(client: Client) -> Iterator[tuple[str, str]]:

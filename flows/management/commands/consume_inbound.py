@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -16,7 +16,7 @@ from worktool_ai.lib import memory, watchdog
 class Command(BaseCommand):
     help = "Store what the door has taken and queue its runs. A second one stands by for the partitions of the first."
     #: ``prepare`` has run them; they load every page of the admin, which is never shown here.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

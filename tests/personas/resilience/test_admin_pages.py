@@ -45,7 +45,8 @@ def refreshed() -> None:
 
 def shown(client, name: str, *args) -> str:
     refreshed()
-    return client.get(reverse(f"admin:{name}", args=args)).content.decode()
+    page: str = client.get(reverse(f"admin:{name}", args=args)).content.decode()
+    return page
 
 
 def failing(model: AIModel) -> None:

@@ -35,9 +35,8 @@ def report(outcome: str, token: str = "", **fields) -> Report:
 
 
 def told(store, outcome: str, times: int, rules: BreakerRules = RULES) -> Verdict:
-    for _ in range(times):
-        last = store.report(report(outcome), rules)
-    return last
+    verdicts: list[Verdict] = [store.report(report(outcome), rules) for _ in range(times)]
+    return verdicts[-1]
 
 
 def opened(store, rules: BreakerRules = BRIEF) -> None:

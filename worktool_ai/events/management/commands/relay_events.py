@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -14,7 +14,7 @@ from worktool_ai.lib.heartbeats import beat
 class Command(BaseCommand):
     help = "Publish event rows to the live stream, in order and behind every open transaction."
     #: ``prepare`` has run them; they load every page of the admin, which is never shown here.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
