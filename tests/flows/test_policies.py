@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from django.utils.translation import override
 
 from flows import nodes
 from flows.engine.interpreter import EffectKey, Interpreter, Request
@@ -194,9 +195,10 @@ def test_what_was_or_may_have_been_done_outside_is_not_repeated(config, outcomes
 
 
 def test_a_deadline_shorter_than_one_attempt_is_refused():
-    problems = validate(document(timeout_s=30, deadline_s=10))
-    assert [problem.place for problem in problems] == ["node a"]
-    assert "deadline" in problems[0].problem
+    with override("en"):
+        problems = validate(document(timeout_s=30, deadline_s=10))
+        assert [str(problem.place) for problem in problems] == ["node a"]
+        assert "deadline" in problems[0].problem
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def kinds() -> set[str]:
     configured = {
         f"{registry.kind} {plugin.key}.{path}"
         for registry in Registry.all()
+        if not registry.package.startswith("tests.")
         for plugin in registry
         for path in secret_fields(plugin.Config)
     }
