@@ -11,7 +11,6 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -41,6 +40,7 @@ REMEMBERED = 2_000
 CHECK_S = 5.0
 RETRY_S = 1.0
 START_S = 10.0
+CANCEL_AGAIN_S = 0.2
 
 
 T = TypeVar("T")
@@ -120,9 +120,7 @@ class Hub:
         if self._users == 0 and self._task is not None:
             task, self._task = self._task, None
             self._started.clear()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await _end(task)
 
     async def _start(self) -> None:
         if self._task is None:
@@ -214,6 +212,13 @@ def _flat(entries: Any) -> Any:
 
 def _batch(entry_id: bytes, fields: dict[bytes, bytes]) -> Batch:
     return Batch(BatchPosition.parse(entry_id.decode()), json.loads(fields[b"e"]))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: a Redis connection that is just being made swallows a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
