@@ -188,6 +188,8 @@ def test_an_interrupt_that_reaches_make_alone_stops_the_run(light: LightRun, tmp
         env=light.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # a shell that runs the tests in the background has them ignore interrupts, and make would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as make:
         run = eventually(lambda: (found := light.run_file()) and found["processes"]["worker"] and found)
         make.send_signal(signal.SIGINT)
