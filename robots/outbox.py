@@ -37,6 +37,7 @@ from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.failpoints import reach
+from worktool_ai.lib.gathering import gather
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["drain", "wake"]
@@ -267,10 +268,7 @@ class _Outcomes:
             raise
 
     def _gather(self) -> None:
-        known, last = 0, time.monotonic() + LONGEST_GATHER_S
-        while self._expected and known < len(self._waiting) and time.monotonic() < last:
-            known = len(self._waiting)
-            time.sleep(GATHER_S)
+        gather(lambda: len(self._waiting), lambda: bool(self._expected), window_s=GATHER_S, longest_s=LONGEST_GATHER_S)
 
     def _take(self) -> list[Change]:
         with self._lock:

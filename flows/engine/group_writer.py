@@ -8,7 +8,6 @@ larger the groups. Works the same in greenlets and in threads; alone in the proc
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from flows.engine import store
 from flows.engine.outages import is_outage
 from flows.engine.store import Progress
 from robots.tasks import ring_outbox
+from worktool_ai.lib.gathering import gather
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["GroupWriter", "writer"]
@@ -72,10 +72,12 @@ class GroupWriter:
 
     def _gather(self) -> None:
         """Wait while walks keep coming; not for those that all wait here already."""
-        known, last = 0, time.monotonic() + LONGEST_S
-        while known < len(self._waiting) < min(self.walking, MAX_GROUP) and time.monotonic() < last:
-            known = len(self._waiting)
-            time.sleep(WINDOW_S)
+        gather(
+            lambda: len(self._waiting),
+            lambda: len(self._waiting) < min(self.walking, MAX_GROUP),
+            window_s=WINDOW_S,
+            longest_s=LONGEST_S,
+        )
 
     def _abandon(self, entry: _Entry) -> None:
         with self._lock:

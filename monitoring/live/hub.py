@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from monitoring.live.frames import CloseCode, End, Frame
 from worktool_ai.events import reader
 from worktool_ai.events.cursor import Batch, BatchPosition, Cursor, stream_key
-from worktool_ai.lib import logs
+from worktool_ai.lib import background, logs
 
 __all__ = ["Hub", "HubAway", "Subscription", "hub"]
 
@@ -40,7 +40,6 @@ REMEMBERED = 2_000
 CHECK_S = 5.0
 RETRY_S = 1.0
 START_S = 10.0
-CANCEL_AGAIN_S = 0.2
 
 
 T = TypeVar("T")
@@ -120,7 +119,7 @@ class Hub:
         if self._users == 0 and self._task is not None:
             task, self._task = self._task, None
             self._started.clear()
-            await _end(task)
+            await background.end(task)
 
     async def _start(self) -> None:
         if self._task is None:
@@ -212,13 +211,6 @@ def _flat(entries: Any) -> Any:
 
 def _batch(entry_id: bytes, fields: dict[bytes, bytes]) -> Batch:
     return Batch(BatchPosition.parse(entry_id.decode()), json.loads(fields[b"e"]))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel a task until it has ended: a Redis connection that is just being made swallows a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

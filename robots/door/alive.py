@@ -16,11 +16,11 @@ from uuid import UUID
 
 import psycopg
 
-from robots.door.background import end
 from robots.models import GapCause
 from robots.recovery.gaps import OPEN_GAPS, gap_rows
 from worktool_ai.lib import clock
 from worktool_ai.lib.async_stores import connect_postgres
+from worktool_ai.lib.background import end
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
 

@@ -11,7 +11,6 @@ import redis
 from django.conf import settings
 
 from robots.door.alive import AliveMark
-from robots.door.background import end
 from robots.door.batching import StoreAway
 from robots.door.http import ClientGone, Receive, Scope, Send, TooLarge, answer, header, read_body, refuse_large
 from robots.door.keys import KeyCache, KeysUnknown, RobotKeys
@@ -24,6 +23,7 @@ from robots.inbound.parse import room_of
 from robots.models.inbound import CallbackKind
 from robots.stream import Callback, partition_of
 from worktool_ai.lib import clock, failpoints
+from worktool_ai.lib.background import end
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
 

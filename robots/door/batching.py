@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from robots.door.background import end
+from worktool_ai.lib.background import end
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["BatchWriter", "StoreAway"]

@@ -21,8 +21,8 @@ import psycopg
 import redis
 from django.conf import settings
 
-from robots.door.background import end
 from worktool_ai.lib.async_stores import connect_postgres, redis_client
+from worktool_ai.lib.background import end
 from worktool_ai.lib.crypto import fingerprint
 from worktool_ai.lib.logs import get_logger
 

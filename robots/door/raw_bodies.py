@@ -19,8 +19,8 @@ from typing import Any
 import redis
 from django.conf import settings
 
-from robots.door.background import end
 from worktool_ai.lib.async_stores import redis_client
+from worktool_ai.lib.background import end
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["KEPT", "KEPT_S", "RawBodies", "RawBody", "latest", "masked"]

@@ -15,6 +15,7 @@ from flows.engine.claims import Claim
 from flows.engine.group_writer import GroupWriter
 from flows.engine.store import Progress
 from tests.polling import eventually
+from worktool_ai.lib import gathering
 
 
 class Database:
@@ -83,7 +84,7 @@ def test_a_leader_waits_while_others_keep_coming_and_no_longer(
             eventually(lambda: len(writer._waiting) == len(windows) + 1)
 
     clock = SimpleNamespace(sleep=one_more_comes, monotonic=time.monotonic)
-    monkeypatch.setattr(group_writer, "time", clock)
+    monkeypatch.setattr(gathering, "time", clock)
     monkeypatch.setattr(group_writer, "LONGEST_S", 60.0)
     assert writer.commit(a_walk()) == 0
     pool.shutdown()
@@ -101,7 +102,7 @@ def test_a_walk_that_is_killed_while_it_gathers_leaves_nobody_waiting(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(group_writer, "time", SimpleNamespace(sleep=killed, monotonic=time.monotonic))
+        patched.setattr(gathering, "time", SimpleNamespace(sleep=killed, monotonic=time.monotonic))
         with pytest.raises(SystemExit):
             writer.commit(a_walk())
     assert writer.commit(a_walk()) == 0
