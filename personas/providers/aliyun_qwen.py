@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
-from urllib3.exceptions import HTTPError
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ProviderError
 from personas.providers._dashscope_codes import DASHSCOPE_KINDS
@@ -59,7 +58,7 @@ class AliyunQwenProvider(RemoteProvider):
         multimodal = self.config.multimodal or any(m.images for m in request.messages)
         try:
             response = self._call(request, "multimodal-generation" if multimodal else "text-generation")
-        except (HttpError, HTTPError, TimeoutError, OSError) as error:
+        except (HttpError, OSError) as error:
             raise error_of_transport(error) from None
         except ValueError as error:
             raise ProviderError("bad_answer", f"the answer is not usable: {error}") from None

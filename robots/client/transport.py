@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
-
-import urllib3
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from robots.client.errors import NotSent, Rejected, Throttled, Unknown
-from worktool_ai.lib.http import read_whole, tls_context
-
-if TYPE_CHECKING:
-    from urllib3._base_connection import BaseHTTPConnection
+from worktool_ai.lib.http import HttpError, Place, Pool, exchange
 
 __all__ = ["Json", "Transport"]
 
@@ -28,92 +21,62 @@ CONNECT_S = 3.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 ACCEPTED = frozenset({0, 200})
 TOO_MANY = 429
+_HEADERS = {"Content-Type": "application/json"}
 
 
-class _Fresh(HTTPConnectionPool):
-    """A pool that opens connections anew when they have rested for long."""
+class _Leaving:
+    """Knows whether a request was handed to the socket, and keeps it back after ``not_after``."""
 
-    def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
-        connection = super()._get_conn(timeout)
-        if time.monotonic() - getattr(connection, "rests_since", 0.0) > IDLE_S:
-            connection.close()
-        return connection
-
-    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
-        if conn is not None:
-            conn.rests_since = time.monotonic()  # type: ignore[attr-defined]
-        super()._put_conn(conn)
-
-
-class _FreshTls(_Fresh, HTTPSConnectionPool):
-    """The same over TLS."""
-
-
-class _Body:
-    """The request's bytes; knows whether they were handed to the socket, and refuses after ``not_after``."""
-
-    def __init__(self, content: bytes, not_after: float) -> None:
-        self._content = content
+    def __init__(self, not_after: float) -> None:
         self._not_after = not_after
         self.has_left = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        # Asked for once connected and with the headers out: the last moment at which nothing has happened yet.
+    def __call__(self) -> None:
         if time.monotonic() > self._not_after:
             raise NotSent("too late: the process was stopped on the way")
         self.has_left = True
-        yield self._content
 
 
 class Transport:
-    """Calls below one base URL. ``timeout_s`` bounds connecting and waiting for the answer."""
+    """Calls below one base URL. ``timeout_s`` bounds a whole call."""
 
     def __init__(self, base_url: str, timeout_s: float) -> None:
-        self._base_url = base_url
+        base = urlsplit(base_url)
+        self._place = Place(base.scheme, base.hostname or "", base.port)
+        self._path = base.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), total=timeout_s)
-        self._pools = urllib3.PoolManager(
-            num_pools=4, maxsize=100, block=False, retries=False, ssl_context=tls_context()
-        )
-        self._pools.pool_classes_by_scheme = {"http": _Fresh, "https": _FreshTls}
+        self._pool = Pool(guarded=False, maxsize=100, idle_s=IDLE_S)
 
     def get(self, path: str, query: Mapping[str, str | int]) -> Json:
         """Return the answer's object; raises the errors of :mod:`robots.client.errors`."""
-        return self._call("GET", path, query, None, {})
+        return self._call("GET", path, query, b"", _Leaving(float("inf")))
 
     def post(self, path: str, query: Mapping[str, str | int], body: Json, not_after: float = float("inf")) -> Json:
         """Post JSON. Past the monotonic instant ``not_after`` nothing leaves any more (:class:`NotSent`)."""
-        content = json.dumps(body, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        return self._call("POST", path, query, _Body(content, not_after), headers)
+        return self._call("POST", path, query, json.dumps(body, ensure_ascii=False).encode(), _Leaving(not_after))
 
-    def _call(
-        self, method: str, path: str, query: Mapping[str, str | int], body: _Body | None, headers: dict[str, str]
-    ) -> Json:
-        url = f"{self._base_url}{path}?{urlencode(query)}"
+    def _call(self, method: str, path: str, query: Mapping[str, str | int], body: bytes, leaving: _Leaving) -> Json:
         try:
-            status, content = self._exchange(method, url, body, headers)
-        except (HTTPError, OSError) as error:
-            # `from None`: urllib3's texts hold the URL, and with it the robot id.
-            raise _failure(body, type(error).__name__) from None
-        return _read(status, content)
-
-    def _exchange(self, method: str, url: str, body: _Body | None, headers: dict[str, str]) -> tuple[int, bytes]:
-        answer = self._pools.request(
-            method,
-            url,
-            body=body,
-            headers=headers,
-            timeout=self._timeout,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-        )
-        return answer.status, read_whole(answer, MAX_ANSWER_BYTES, time.monotonic() + self._timeout_s)
+            answer = exchange(
+                self._pool,
+                self._place,
+                method,
+                f"{self._path}{path}?{urlencode(query)}",
+                body=body,
+                headers=_HEADERS,
+                timeout=self._timeout_s,
+                connect_timeout=CONNECT_S,
+                max_bytes=MAX_ANSWER_BYTES,
+                leaves=leaving,
+            )
+        except (HttpError, OSError) as error:
+            # `from None`: a traceback of the causes could show the path, and with it the robot id
+            raise _failure(leaving, type(error).__name__) from None
+        return _read(answer.status, answer.body)
 
 
-def _failure(body: _Body | None, kind: str) -> NotSent | Unknown:
-    if body is not None and not body.has_left:
+def _failure(leaving: _Leaving, kind: str) -> NotSent | Unknown:
+    if not leaving.has_left:
         return NotSent(f"no connection to the platform ({kind})")
     return Unknown(f"no answer from the platform ({kind})")
 

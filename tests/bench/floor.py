@@ -2,7 +2,7 @@
 
 One process, plain code on greenlets as in the product's worker. Per line: the callback comes in by HTTP and is
 acknowledged after its rows are committed; two calls of the model's stand-in, in process, each followed by a commit; the
-command is committed before the HTTP call to the platform (urllib3, as the product) and after it; the platform's result
+command is committed before the HTTP call to the platform (the product's own client) and after it; the platform's result
 callback ends the run. The same rows go into the same tables, all that is due at a moment in one commit. It keeps no
 promise beyond that: no claims and leases, no retries, no order, no duplicates, no budget, no panels, nothing read back.
 """
@@ -20,23 +20,25 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import gevent
 import psycopg
-import urllib3
 from gevent.server import StreamServer
 
 from personas.model_stub.answers import answer
 from robots.simulator.world import RESULT
 from tests.bench.floor_rows import Batch, Template, Writer
+from worktool_ai.lib.http import Place, Pool, exchange
 from worktool_ai.lib.ids import uuid7
 
 ROBOT = "floor"
 OK = b'{"code":0,"message":"success"}'
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(OK), OK)
 BACKLOG = 2048
+CALL_S = 30.0
+MAX_ANSWER_BYTES = 1024 * 1024
 EARLY, LATE = slice(0, 2), slice(6, 8)  # steps before the first model's answer is stored; after the result
 
 
@@ -74,8 +76,9 @@ class Floor:
                 )
             }
         self._writer = Writer(database_url)
-        self._http = urllib3.PoolManager(maxsize=100, block=False, retries=False)
-        self._simulator = simulator
+        self._http = Pool(guarded=False, maxsize=100)
+        address = urlsplit(simulator)
+        self._simulator = Place(address.scheme, address.hostname or "", address.port)
         self._sent: dict[str, Line] = {}
         self._known = threading.Condition()
 
@@ -102,8 +105,18 @@ class Floor:
 
     def call(self, path: str, body: Any) -> Any:
         content = json.dumps(body, ensure_ascii=False).encode()
-        url = f"{self._simulator}{path}?{urlencode({'robotId': ROBOT})}"
-        told = self._http.request("POST", url, body=content, headers={"Content-Type": "application/json"}).json()
+        answered = exchange(
+            self._http,
+            self._simulator,
+            "POST",
+            f"{path}?{urlencode({'robotId': ROBOT})}",
+            body=content,
+            headers={"Content-Type": "application/json"},
+            timeout=CALL_S,
+            connect_timeout=None,
+            max_bytes=MAX_ANSWER_BYTES,
+        )
+        told = json.loads(answered.body)
         if told["code"] not in (0, 200):
             raise RuntimeError(f"the platform refused: {told}")
         return told["data"]

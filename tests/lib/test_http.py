@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from collections.abc import Iterator
@@ -22,10 +23,10 @@ def server() -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def _fresh_connections():
-    http._manager.cache_clear()
+    http._pool.cache_clear()
     yield
     for allow_private in (True, False):
-        http._manager(allow_private).clear()
+        http._pool(allow_private).clear()
 
 
 def ask(server, path="/echo", **options):
@@ -181,7 +182,7 @@ def test_certificates_are_verified(tmp_path, monkeypatch):
             ask(server)
         trusting = ssl.create_default_context(cafile=str(path))
         monkeypatch.setattr(http, "tls_context", lambda: trusting)
-        http._manager.cache_clear()
+        http._pool.cache_clear()
         assert ask(server, json=[1]).json() == [1]
         with pytest.raises(NotSent, match="not valid for"):
             request("GET", server.url.replace("localhost", "127.0.0.1"), allow_private=True)
@@ -190,3 +191,28 @@ def test_certificates_are_verified(tmp_path, monkeypatch):
 def test_tls_spoken_to_a_plain_server_was_not_sent(server):
     with pytest.raises(NotSent, match="secure"):
         request("GET", server.url.replace("http://", "https://"), allow_private=True, timeout=2)
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used_again():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place, pool = http.Place("http", "127.0.0.1", listener.getsockname()[1]), http.Pool(guarded=False, maxsize=1)
+        first = pool.take(place, 1.0)
+        listener.accept()[0].close()
+        select.select([first.sock], [], [], 5)
+        pool.put(place, first)
+        second = pool.take(place, 1.0)
+        assert (second is first, first.sock is None) == (False, True)
+        second.close()
+
+
+def test_connections_past_the_bound_are_closed_and_idle_ones_age(server):
+    place = http.Place("http", "127.0.0.1", server.server_port)
+    pool = http.Pool(guarded=False, maxsize=1, idle_s=0.0)
+    first, second = pool.take(place, 1.0), pool.take(place, 1.0)
+    pool.put(place, first)
+    pool.put(place, second)
+    assert (first.sock is None, second.sock is None) == (False, True)
+    third = pool.take(place, 1.0)
+    assert third is not first
+    third.close()
+    pool.clear()

@@ -1,4 +1,4 @@
-"""Outgoing HTTP on urllib3: blocking sockets that gevent turns into waiting greenlets.
+"""Outgoing HTTP: urllib3's connections, whose blocking sockets gevent turns into waiting greenlets; httptools parses.
 
 Errors say what is known of the request, because a command must never be sent twice:
 :class:`Refused` and :class:`NotSent` mean that nobody has seen it, :class:`OutcomeUnknown` that somebody may have.
@@ -14,32 +14,34 @@ import json as jsonlib
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import certifi
-import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import LocationParseError
-from urllib3.exceptions import TimeoutError as Urllib3Timeout
-from urllib3.util import Timeout, Url, parse_url
+from urllib3.util import Url, parse_url
 from urllib3.util.connection import create_connection
 
+from worktool_ai.lib.http_wire import AnswerReader, request_bytes
+
 __all__ = [
+    "Answer",
     "HttpError",
     "NotSent",
     "OutcomeUnknown",
+    "Place",
+    "Pool",
     "Refused",
     "Response",
     "exchange",
     "is_public_address",
-    "pool_manager",
-    "read_whole",
     "request",
     "tls_context",
 ]
@@ -47,6 +49,8 @@ __all__ = [
 MAX_ANSWER_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
 _MAX_ADDRESSES = 3
+_MAX_PLACES = 64
+_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -106,34 +110,33 @@ def request(
 ) -> Response:
     """Ask once and read the whole answer.
 
-    ``json`` is sent as UTF-8. ``timeout`` in seconds covers each of connecting, waiting for the answer, and reading
-    it. ``allow_private`` is for addresses that the operator of this system sets (the platform), never for one that
-    came from a form. Raises :class:`Refused`, :class:`NotSent` or :class:`OutcomeUnknown`.
+    ``json`` is sent as UTF-8. ``timeout`` in seconds covers connecting, and then again all the rest. ``allow_private``
+    is for addresses that the operator of this system sets (the platform), never for one that came from a form. Raises
+    :class:`Refused`, :class:`NotSent` or :class:`OutcomeUnknown`.
     """
     target = _checked_url(url)
     sent = dict(headers or {})
     if json is not None:
         body = jsonlib.dumps(json, ensure_ascii=False).encode()
         sent.setdefault("Content-Type", "application/json; charset=utf-8")
-    pool = _manager(allow_private).connection_from_host(target.host, target.port, target.scheme)
+    place = Place(target.scheme or "", (target.host or "").strip("[]"), target.port)
     try:
-        # no retries and no redirects: both would send again what may have been acted on
-        answer = pool.urlopen(
+        answer = exchange(
+            _pool(allow_private),
+            place,
             method,
             target.request_uri,
-            body=body,
+            body=body or b"",
             headers=sent,
-            retries=False,
-            redirect=False,
-            timeout=Timeout(connect=timeout, read=timeout),
-            preload_content=False,
+            timeout=2 * timeout,
+            connect_timeout=timeout,
+            max_bytes=max_bytes,
         )
-        content = read_whole(answer, max_bytes, time.monotonic() + timeout)
-    except (Urllib3Error, OSError) as error:
-        raise OutcomeUnknown(str(target.host), _reason(error)) from error
+    except OSError as error:
+        raise OutcomeUnknown(str(target.host), str(error) or type(error).__name__) from error
     except ValueError as error:
         raise Refused(str(target.host), "a header cannot be sent as it is") from error
-    return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
+    return Response(answer.status, {name.lower(): value for name, value in answer.headers}, answer.body)
 
 
 def _checked_url(url: str) -> Url:
@@ -148,73 +151,64 @@ def _checked_url(url: str) -> Url:
     return target
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, its headers as they came."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 def exchange(
-    pool: HTTPConnectionPool,
+    pool: Pool,
+    place: Place,
     method: str,
-    path: str,
+    target: str,
     *,
     body: bytes,
     headers: Mapping[str, str],
     timeout: float,
     connect_timeout: float | None,
     max_bytes: int,
-    decode: bool = True,
-) -> tuple[urllib3.BaseHTTPResponse, bytes]:
-    """Send once and read the whole answer within ``timeout`` seconds in all; returns the answer and its body.
+    unpack: bool = True,
+    leaves: Callable[[], None] = lambda: None,
+) -> Answer:
+    """Send once, with no retry and no redirect: both would send again what may have been acted on. Read the whole
+    answer within ``timeout`` seconds in all.
 
-    For clients of vendors that have a deadline. Raises :class:`Refused`, :class:`NotSent`, ``TimeoutError``, urllib3's
-    ``HTTPError`` and ``OSError``.
+    ``target`` is path and query. ``leaves`` is called once connected: the last moment at which nothing has happened
+    yet; what it raises comes out as it is, and nothing is sent. Raises ``ValueError`` (a header that cannot be sent),
+    :class:`Refused` and :class:`NotSent`, all before anything has left; later ``TimeoutError`` and ``OSError``.
     """
     ends = time.monotonic() + timeout
+    named = headers if "host" in map(str.lower, headers) else {"Host": place.name, **headers}
+    content = request_bytes(method, target, named, body)
+    connection = pool.take(place, timeout if connect_timeout is None else min(connect_timeout, timeout))
     try:
-        answer = pool.urlopen(
-            method,
-            path,
-            body=body,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            timeout=Timeout(total=timeout, connect=connect_timeout),
-            preload_content=False,
-        )
-        return answer, read_whole(answer, max_bytes, ends, decode)
-    except Urllib3Timeout as error:
-        raise TimeoutError("no whole answer in time") from error
-
-
-def read_whole(answer: urllib3.BaseHTTPResponse, max_bytes: int, deadline: float, decode: bool = True) -> bytes:
-    """Read a body up to ``max_bytes`` and until ``deadline`` (monotonic); raises ``OSError`` beyond either."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while part := _read_some(answer, deadline, decode):
-            parts.append(part)
-            size += len(part)
-            if size > max_bytes:
-                raise OSError(f"the answer has more than {max_bytes} bytes")
+        leaves()
+        reader = AnswerReader(method, max_bytes)
+        _bounded(connection.sock, ends).sendall(content)
+        while not reader.is_whole:
+            reader.feed(_bounded(connection.sock, ends).recv(_CHUNK))
+        answer = Answer(reader.status, reader.headers, reader.body(unpack=unpack))
     except BaseException:
-        answer.close()
+        connection.close()
         raise
-    answer.release_conn()
-    return b"".join(parts)
+    if reader.can_go_on:
+        pool.put(place, connection)
+    else:
+        connection.close()
+    return answer
 
 
-def _read_some(answer: urllib3.BaseHTTPResponse, deadline: float, decode: bool) -> bytes:
-    """Read what has come, without waiting for a full chunk: a server that drips must not outlive the deadline."""
-    left = deadline - time.monotonic()
+def _bounded(sock: socket.socket, ends: float) -> socket.socket:
+    """A server that drips must not outlive the deadline."""
+    left = ends - time.monotonic()
     if left <= 0:
         raise TimeoutError("the answer did not end in time")
-    sock: socket.socket | None = getattr(answer.connection, "sock", None)
-    if sock is not None:
-        sock.settimeout(left)
-    return answer.read1(_CHUNK, decode_content=decode)
-
-
-def _reason(error: Exception) -> str:
-    """Say what happened without urllib3's texts, which hold the path and with it credentials."""
-    if isinstance(error, Urllib3Error):
-        return f"no whole answer ({type(error).__name__})"
-    return str(error) or type(error).__name__
+    sock.settimeout(left)
+    return sock
 
 
 # -- connections ---------------------------------------------------------------------------------------------------
@@ -270,6 +264,7 @@ class _Connecting:
         try:
             super().connect()  # type: ignore[misc]  # of the class it is mixed into
         except (OSError, Urllib3Error) as error:  # TLS; what comes from _new_conn passes through
+            self.close()  # type: ignore[attr-defined]
             raise NotSent(self.host, f"no secure connection ({_tls_reason(error)})") from error
 
 
@@ -295,28 +290,100 @@ class _OpenHTTPS(_GuardedHTTPS):
     guarded = False
 
 
-def _pool_classes(http: type[HTTPConnection], https: type[HTTPSConnection]) -> dict[str, type[HTTPConnectionPool]]:
-    return {
-        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": http}),
-        "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
-    }
-
-
-def pool_manager(*, guarded: bool, maxsize: int, context: ssl.SSLContext | None = None) -> urllib3.PoolManager:
-    """Return kept-alive connections of which at most ``maxsize`` a host stay open when idle.
-
-    Connections past that are made and closed, never waited for.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a connection goes: ``http`` or ``https``, a name or an address (without brackets), and a port, unless it is
+    the usual one.
     """
-    manager = urllib3.PoolManager(num_pools=64, maxsize=maxsize, ssl_context=context or tls_context())
-    classes = (_GuardedHTTP, _GuardedHTTPS) if guarded else (_OpenHTTP, _OpenHTTPS)
-    manager.pool_classes_by_scheme = _pool_classes(*classes)
-    return manager
+
+    scheme: str
+    host: str
+    port: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the header Host says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port in (None, _PORTS[self.scheme]) else f"{host}:{self.port}"
+
+
+#: Connections with the moments since which they rest.
+_Idle = dict[Place, deque[tuple[float, HTTPConnection]]]
+
+
+class Pool:
+    """Kept connections, at most ``maxsize`` idle ones of each place, for ``idle_s`` at most.
+
+    Connections past that are made and closed, never waited for. ``guarded`` connects to public addresses only.
+    """
+
+    def __init__(
+        self, *, guarded: bool, maxsize: int, context: ssl.SSLContext | None = None, idle_s: float = float("inf")
+    ) -> None:
+        self._http, self._https = (_GuardedHTTP, _GuardedHTTPS) if guarded else (_OpenHTTP, _OpenHTTPS)
+        self._maxsize = maxsize
+        self._context = context or tls_context()
+        self._idle_s = idle_s
+        self._idle: _Idle = {}
+        weakref.finalize(self, _close, self._idle)
+
+    def take(self, place: Place, timeout: float) -> Any:
+        """Return a connection that is open, an idle one or a new one; raises :class:`Refused` or :class:`NotSent`."""
+        idle = self._idle.get(place)
+        while idle:
+            try:
+                since, connection = idle.pop()
+            except IndexError:  # somebody else was faster
+                break
+            if time.monotonic() - since <= self._idle_s and _is_open(connection.sock):
+                return connection
+            connection.close()
+        connection = self._connection(place, timeout)
+        connection.connect()
+        return connection
+
+    def put(self, place: Place, connection: HTTPConnection) -> None:
+        """Keep a connection whose answer has been read to its end."""
+        idle = self._idle.setdefault(place, deque())
+        if len(idle) < self._maxsize:
+            idle.append((time.monotonic(), connection))
+        else:
+            connection.close()
+        if len(self._idle) > _MAX_PLACES:
+            self.clear()
+
+    def clear(self) -> None:
+        """Close what is idle."""
+        _close(self._idle)
+
+    def _connection(self, place: Place, timeout: float) -> HTTPConnection:
+        if place.scheme == "http":
+            return self._http(place.host, place.port, timeout=timeout)
+        return self._https(place.host, place.port, timeout=timeout, ssl_context=self._context)
+
+
+def _close(idle: _Idle) -> None:
+    while idle:
+        for _since, connection in idle.popitem()[1]:
+            connection.close()
+
+
+def _is_open(sock: Any) -> bool:
+    """Nothing to be read, the end neither. TLS may read news of its own meanwhile."""
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @lru_cache(maxsize=2)
-def _manager(allow_private: bool) -> urllib3.PoolManager:
-    # Two managers: a connection that was opened unguarded must not be found by a guarded request.
-    return pool_manager(guarded=not allow_private, maxsize=256)
+def _pool(allow_private: bool) -> Pool:
+    # Two pools: a connection that was opened unguarded must not be found by a guarded request.
+    return Pool(guarded=not allow_private, maxsize=256)
 
 
 @lru_cache(maxsize=1)

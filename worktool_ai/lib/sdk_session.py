@@ -1,4 +1,4 @@
-"""What the ``dashscope`` SDK takes for a session of ``requests``: its one method and its answer, on urllib3.
+"""What the ``dashscope`` SDK takes for a session of ``requests``: its one method and its answer.
 
 ``requests`` reads ``~/.netrc`` and proxies from the environment at each call, shares cookies among keys, and its broken
 connections make the SDK send again; none of this happens here. Whole answers only, no streaming.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from worktool_ai.lib.http import exchange, pool_manager
+from worktool_ai.lib.http import Place, Pool, exchange
 
 __all__ = ["SessionResponse", "Urllib3Session"]
 
@@ -41,29 +41,28 @@ class SessionResponse:
 
 
 class Urllib3Session:
-    """Posts through kept-alive urllib3 connections; certificates are verified, proxies are not used.
+    """Posts through kept connections; certificates are verified, proxies are not used.
 
     ``maxsize`` is how many idle connections a host keeps; more are opened when needed. ``guarded`` refuses addresses
     that are not public (:class:`worktool_ai.lib.http.Refused`).
     """
 
     def __init__(self, maxsize: int = 1200, *, guarded: bool = False) -> None:
-        self._manager = pool_manager(guarded=guarded, maxsize=maxsize)
+        self._pool = Pool(guarded=guarded, maxsize=maxsize)
 
     def post(
         self, url: str, *, data: bytes, headers: Mapping[str, str], timeout: float, stream: bool = False
     ) -> SessionResponse:
         """Send once; ``timeout`` seconds bound the whole call.
 
-        Raises ``worktool_ai.lib.http``'s ``Refused`` and ``NotSent``, ``TimeoutError``, urllib3's ``HTTPError`` and
-        ``OSError``.
+        Raises ``worktool_ai.lib.http``'s ``Refused`` and ``NotSent``, ``TimeoutError`` and ``OSError``.
         """
         if stream:
             raise ValueError("answers are not streamed")
         target = urlsplit(url)
-        pool = self._manager.connection_from_host(target.hostname or "", target.port, target.scheme)
-        answer, content = exchange(
-            pool,
+        answer = exchange(
+            self._pool,
+            Place(target.scheme, target.hostname or "", target.port),
             "POST",
             f"{target.path}?{target.query}" if target.query else target.path,
             body=data,
@@ -72,5 +71,5 @@ class Urllib3Session:
             connect_timeout=CONNECT_S,
             max_bytes=MAX_ANSWER_BYTES,
         )
-        lowered = {name.lower(): value for name, value in answer.headers.items()}
-        return SessionResponse(answer.status, lowered, content)
+        lowered = {name.lower(): value for name, value in answer.headers}
+        return SessionResponse(answer.status, lowered, answer.body)

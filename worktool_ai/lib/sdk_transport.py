@@ -1,4 +1,4 @@
-"""The HTTP transport of the AI SDKs that are built on httpx2 (``openai``, ``anthropic``): urllib3 under its interface.
+"""The HTTP transport of the AI SDKs that are built on httpx2 (``openai``, ``anthropic``): ours under its interface.
 
 httpx2's own pool looks through all its connections at each request, so its cost grows with the calls in flight
 (15 to 47 ms a message at 1,000); this one does not. Whole answers only, no streaming. Imports httpx2, so import this
@@ -13,9 +13,8 @@ import ssl
 from functools import lru_cache
 
 import httpx2
-from urllib3.exceptions import HTTPError
 
-from worktool_ai.lib.http import NotSent, exchange, pool_manager
+from worktool_ai.lib.http import NotSent, Place, Pool, exchange
 
 __all__ = ["Urllib3Transport", "shared_client"]
 
@@ -24,7 +23,7 @@ NO_LIMIT_S = 3600.0
 
 
 class Urllib3Transport(httpx2.BaseTransport):
-    """Sends through kept-alive urllib3 connections; certificates are verified, proxies are not used.
+    """Sends through kept connections; certificates are verified, proxies are not used.
 
     A request's read time-out bounds the whole call, connecting included. ``maxsize`` is how many idle connections a
     host keeps; more are opened when needed. ``guarded`` refuses addresses that are not public
@@ -32,17 +31,17 @@ class Urllib3Transport(httpx2.BaseTransport):
     """
 
     def __init__(self, maxsize: int = 1200, context: ssl.SSLContext | None = None, *, guarded: bool = False) -> None:
-        self._manager = pool_manager(guarded=guarded, maxsize=maxsize, context=context)
+        self._pool = Pool(guarded=guarded, maxsize=maxsize, context=context)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send once and read the whole answer; raises httpx2's errors."""
         limits = request.extensions.get("timeout", {})
         url = request.url
-        pool = self._manager.connection_from_host(url.host, url.port, url.scheme)
         try:
             # left encoded: httpx2 decodes by the headers that it is handed
-            answer, body = exchange(
-                pool,
+            answer = exchange(
+                self._pool,
+                Place(url.scheme, url.host, url.port),
                 request.method,
                 url.raw_path.decode(),
                 body=request.read(),
@@ -50,18 +49,18 @@ class Urllib3Transport(httpx2.BaseTransport):
                 timeout=limits.get("read") or NO_LIMIT_S,
                 connect_timeout=limits.get("connect"),
                 max_bytes=MAX_ANSWER_BYTES,
-                decode=False,
+                unpack=False,
             )
         except NotSent as error:
             raise httpx2.ConnectError(str(error), request=request) from error
         except TimeoutError as error:
             raise httpx2.ReadTimeout(f"{url.host}: no whole answer in time", request=request) from error
-        except (HTTPError, OSError) as error:
+        except OSError as error:
             raise httpx2.ReadError(f"{url.host}: {type(error).__name__}", request=request) from error
-        return httpx2.Response(answer.status, headers=list(answer.headers.items()), stream=httpx2.ByteStream(body))
+        return httpx2.Response(answer.status, headers=answer.headers, stream=httpx2.ByteStream(answer.body))
 
     def close(self) -> None:
-        self._manager.clear()
+        self._pool.clear()
 
 
 @lru_cache(maxsize=2)
