@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from django.db import OperationalError
 
 from flows.engine import store
+from flows.engine.claims import Claim
 from flows.engine.outages import is_outage
 from flows.engine.store import Progress
 from robots.tasks import ring_outbox
@@ -36,7 +36,7 @@ class _Entry:
     progress: Progress
     turn: threading.Event = field(default_factory=threading.Event)
     leads: bool = False
-    held: dict[UUID, int] | None = None
+    held: dict[Claim, int] | None = None
     error: Exception | None = None
 
 
@@ -68,7 +68,7 @@ class GroupWriter:
         if entry.error is not None:
             raise entry.error
         assert entry.held is not None
-        return entry.held.get(progress.claim.conversation_id)
+        return entry.held.get(progress.claim)
 
     def _gather(self) -> None:
         """Wait while walks keep coming; not for those that all wait here already."""
@@ -142,7 +142,7 @@ def _fail(group: list[_Entry], error: Exception) -> None:
         entry.turn.set()
 
 
-def _store(group: list[Progress]) -> dict[UUID, int]:
+def _store(group: list[Progress]) -> dict[Claim, int]:
     """Write; once more where the database, not the data, was the reason (a deadlock, a broken connection)."""
     try:
         return store.write(group)

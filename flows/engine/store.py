@@ -2,6 +2,9 @@
 
 The fence comes first: it locks the leases of all runs in the group (in one order, so that two groups cannot deadlock)
 and keeps those whose epoch still holds. Whoever lost its lease writes nothing at all and learns it from the result.
+
+Fence and rows are one statement, whatever the size of the group: round trips are what a small group costs. It is taken
+back and said again without those who lost their lease; that is rare.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from flows.engine.claims import Claim
 from flows.engine.interpreter import EffectKey, StepRecord
@@ -24,66 +27,78 @@ from robots import hotpath as robot_rows
 from robots.hotpath import NewCommand, Settlement
 from worktool_ai.events import services as events
 from worktool_ai.events.types import Event
+from worktool_ai.lib import bulk
+from worktool_ai.lib.bulk import Part
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.ids import uuid7
-from worktool_ai.lib.json_rows import encode
 
 __all__ = ["EffectRow", "Progress", "WaitRow", "write", "write_with"]
 
 _FENCE = """
-WITH wanted AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
-        AS wanted(conversation_id uuid, epoch bigint, leaves boolean)
+wanted AS (
+    SELECT * FROM jsonb_to_recordset(%(fence)s::jsonb)
+        AS wanted(conversation_id uuid, epoch bigint, leaves boolean, until timestamptz)
 ), locked AS (
-    SELECT lease.conversation_id, wanted.leaves
+    SELECT lease.conversation_id, wanted.leaves, wanted.until
       FROM flows_conversationlease AS lease JOIN wanted USING (conversation_id, epoch)
      ORDER BY lease.conversation_id FOR UPDATE OF lease
+), fence AS (
+    UPDATE flows_conversationlease AS lease
+       SET queued = greatest(lease.queued - locked.leaves::int, 0),
+           due_at = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE lease.due_at END,
+           until = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE locked.until END,
+           holder = CASE WHEN locked.leaves AND lease.queued <= 1 THEN '' ELSE lease.holder END
+      FROM locked WHERE lease.conversation_id = locked.conversation_id
+    RETURNING lease.conversation_id, lease.epoch, lease.queued
 )
-UPDATE flows_conversationlease AS lease
-   SET queued = greatest(lease.queued - locked.leaves::int, 0),
-       due_at = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE lease.due_at END,
-       until = CASE WHEN locked.leaves AND lease.queued <= 1 THEN NULL ELSE %(until)s END,
-       holder = CASE WHEN locked.leaves AND lease.queued <= 1 THEN '' ELSE lease.holder END
-  FROM locked WHERE lease.conversation_id = locked.conversation_id
-RETURNING lease.conversation_id, lease.queued
 """
 
+_HELD = "SELECT conversation_id, epoch, queued FROM fence"
+
 _RUNS = """
-UPDATE flows_run AS run
-   SET state = wanted.state, outcome = wanted.outcome, reason = wanted.reason,
-       edges = coalesce(wanted.edges, run.edges),
-       error = wanted.error, ended_at = wanted.ended_at
-  FROM jsonb_to_recordset(%s::jsonb) AS wanted(id uuid, state text, outcome text, reason text, edges jsonb,
-                                               error text, ended_at timestamptz)
- WHERE run.id = wanted.id
+runs AS (
+    UPDATE flows_run AS run
+       SET state = wanted.state, outcome = wanted.outcome, reason = wanted.reason,
+           edges = coalesce(wanted.edges, run.edges),
+           error = wanted.error, ended_at = wanted.ended_at
+      FROM jsonb_to_recordset(%(runs)s::jsonb)
+        AS wanted(id uuid, state text, outcome text, reason text, edges jsonb, error text, ended_at timestamptz)
+     WHERE run.id = wanted.id
+)
 """
 
 _STEPS = """
-INSERT INTO flows_step (id, run_id, ordinal, node_id, node_type, state, port, patch, detail, logs, error,
-                        started_at, ended_at)
-SELECT * FROM jsonb_to_recordset(%s::jsonb)
-    AS row(id uuid, run_id uuid, ordinal smallint, node_id text, node_type text, state text, port text, patch jsonb,
-           detail jsonb, logs jsonb, error text, started_at timestamptz, ended_at timestamptz)
+steps AS (
+    INSERT INTO flows_step (id, run_id, ordinal, node_id, node_type, state, port, patch, detail, logs, error,
+                            started_at, ended_at)
+    SELECT * FROM jsonb_to_recordset(%(steps)s::jsonb)
+        AS row(id uuid, run_id uuid, ordinal smallint, node_id text, node_type text, state text, port text, patch jsonb,
+               detail jsonb, logs jsonb, error text, started_at timestamptz, ended_at timestamptz)
+)
 """
 
 _EFFECTS = """
-INSERT INTO flows_effect (id, run_id, node_id, ordinal, kind, intent, outcome, created_at, done_at)
-SELECT * FROM jsonb_to_recordset(%s::jsonb)
-    AS row(id uuid, run_id uuid, node_id text, ordinal smallint, kind text, intent jsonb, outcome jsonb,
-           created_at timestamptz, done_at timestamptz)
-ON CONFLICT (run_id, node_id, ordinal)
-   DO UPDATE SET outcome = excluded.outcome, done_at = excluded.done_at WHERE flows_effect.outcome IS NULL
+effects AS (
+    INSERT INTO flows_effect (id, run_id, node_id, ordinal, kind, intent, outcome, created_at, done_at)
+    SELECT * FROM jsonb_to_recordset(%(effects)s::jsonb)
+        AS row(id uuid, run_id uuid, node_id text, ordinal smallint, kind text, intent jsonb, outcome jsonb,
+               created_at timestamptz, done_at timestamptz)
+    ON CONFLICT (run_id, node_id, ordinal)
+       DO UPDATE SET outcome = excluded.outcome, done_at = excluded.done_at WHERE flows_effect.outcome IS NULL
+)
 """
 
 _WAITS = """
-INSERT INTO flows_wait (id, run_id, conversation_id, node_id, ordinal, key, state, due_at, created_at)
-SELECT id, run_id, conversation_id, node_id, ordinal, key, 'open', due_at, created_at
-  FROM jsonb_to_recordset(%s::jsonb)
-    AS row(id uuid, run_id uuid, conversation_id uuid, node_id text, ordinal smallint, key uuid,
-           due_at timestamptz, created_at timestamptz)
-ON CONFLICT DO NOTHING
+waits AS (
+    INSERT INTO flows_wait (id, run_id, conversation_id, node_id, ordinal, key, state, due_at, created_at)
+    SELECT id, run_id, conversation_id, node_id, ordinal, key, 'open', due_at, created_at
+      FROM jsonb_to_recordset(%(waits)s::jsonb)
+        AS row(id uuid, run_id uuid, conversation_id uuid, node_id text, ordinal smallint, key uuid,
+               due_at timestamptz, created_at timestamptz)
+    ON CONFLICT DO NOTHING
+)
 """
 
 
@@ -136,14 +151,41 @@ class Progress:
         return self.state != "active"
 
 
-def write(group: Sequence[Progress]) -> dict[UUID, int]:
-    """Write a group in one transaction; returns ``{conversation: runs still queued}`` of those whose fence held."""
-    with tx(), connection.cursor() as cursor:
-        reach("engine.before_commit")
-        held = _fence(cursor, group)
-        _insert(cursor, [item for item in group if item.claim.conversation_id in held])
+def write(group: Sequence[Progress]) -> dict[Claim, int]:
+    """Write a group in one transaction; returns ``{claim: runs still queued}`` of those whose fence held."""
+    reach("engine.before_commit")
+    wanted, held = list(group), _write(group)
+    while held is None:
+        wanted = _fenced(wanted)
+        held = _write(wanted)
     reach("engine.after_commit")
     return held
+
+
+def _write(group: Sequence[Progress]) -> dict[Claim, int] | None:
+    """Write all of a group, or nothing and return None where one of it has lost its lease."""
+    if not group:
+        return {}
+    try:
+        with tx(), connection.cursor() as cursor:
+            bulk.execute(cursor, [_fence_part(group), *_parts(group)], _HELD)
+            held = _held(cursor)
+            if len(held) == len(group):
+                _withdraw(group)
+                return held
+            transaction.set_rollback(True)
+    except IntegrityError:  # whoever took a run over has written some of the same steps
+        if len(_fenced(group)) == len(group):
+            raise
+    return None
+
+
+def _fenced(group: Sequence[Progress]) -> list[Progress]:
+    """Return those of a group whose fence holds now."""
+    with tx(), connection.cursor() as cursor:
+        held = _fence(cursor, group)
+        transaction.set_rollback(True)
+    return [item for item in group if item.claim in held]
 
 
 def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> int | None:
@@ -153,47 +195,55 @@ def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> in
     or None, having done nothing, if the fence fell.
     """
     with tx(), connection.cursor() as cursor:
-        queued = _fence(cursor, [progress]).get(progress.claim.conversation_id)
+        queued = _fence(cursor, [progress]).get(progress.claim)
         if queued is None:
             return None
         progress.effects.extend(perform())
-        _insert(cursor, [progress])
+        bulk.execute(cursor, _parts([progress]))
+        _withdraw([progress])
     return queued
 
 
-def _fence(cursor: Any, group: Sequence[Progress]) -> dict[UUID, int]:
-    rows = [
-        {"conversation_id": item.claim.conversation_id, "epoch": item.claim.epoch, "leaves": item.leaves}
-        for item in group
-    ]
-    cursor.execute(_FENCE, {"rows": encode(rows), "until": now() + timedelta(seconds=settings.LEASE_S)})
-    return dict(cursor.fetchall())
+def _fence(cursor: Any, group: Sequence[Progress]) -> dict[Claim, int]:
+    bulk.execute(cursor, [_fence_part(group)], _HELD)
+    return _held(cursor)
 
 
-def _insert(cursor: Any, group: Sequence[Progress]) -> None:
-    """One statement a table, whatever the size of the group."""
-    _execute(cursor, _RUNS, [_run_row(item) for item in group])
-    _execute(cursor, _STEPS, [_step_row(item.run_id, step) for item in group for step in item.steps])
-    _execute(cursor, _EFFECTS, [_effect_row(item.run_id, effect) for item in group for effect in item.effects])
-    commands = [command for item in group for command in item.commands]
-    if commands:
-        robot_rows.insert_commands(cursor, commands)
-    _execute(cursor, _WAITS, [_wait_row(item, wait) for item in group for wait in item.waits])
-    calls = [call for item in group for call in item.ai_calls]
-    if calls:
-        persona_rows.insert_ai_calls(cursor, calls)
-    settlements = [item.settlement for item in group if item.settlement is not None]
-    if settlements:
-        robot_rows.settle_messages(cursor, settlements)
+def _held(cursor: Any) -> dict[Claim, int]:
+    return {Claim(conversation_id, epoch): queued for conversation_id, epoch, queued in cursor.fetchall()}
+
+
+def _withdraw(group: Sequence[Progress]) -> None:
     failed = [item.run_id for item in group if item.withdraws]
     if failed:
         withdraw_queued(failed)
-    events.insert(cursor, [event for item in group for event in item.events])
 
 
-def _execute(cursor: Any, statement: str, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        cursor.execute(statement, [encode(rows)])
+def _fence_part(group: Sequence[Progress]) -> Part:
+    until = now() + timedelta(seconds=settings.LEASE_S)
+    rows = [
+        {
+            "conversation_id": item.claim.conversation_id,
+            "epoch": item.claim.epoch,
+            "leaves": item.leaves,
+            "until": until,
+        }
+        for item in group
+    ]
+    return Part("fence", _FENCE, rows)
+
+
+def _parts(group: Sequence[Progress]) -> list[Part]:
+    return [
+        Part("runs", _RUNS, [_run_row(item) for item in group]),
+        Part("steps", _STEPS, [_step_row(item.run_id, step) for item in group for step in item.steps]),
+        Part("effects", _EFFECTS, [_effect_row(item.run_id, effect) for item in group for effect in item.effects]),
+        robot_rows.commands_part([command for item in group for command in item.commands]),
+        Part("waits", _WAITS, [_wait_row(item, wait) for item in group for wait in item.waits]),
+        persona_rows.ai_calls_part([call for item in group for call in item.ai_calls]),
+        robot_rows.settled_part([item.settlement for item in group if item.settlement is not None]),
+        events.part([event for item in group for event in item.events]),
+    ]
 
 
 def _run_row(item: Progress) -> dict[str, Any]:

@@ -25,11 +25,11 @@ class Database:
         self.groups: list[int] = []
         self.busy, self.go_on = threading.Event(), threading.Event()
 
-    def write(self, group: list[Progress]) -> dict[UUID, int]:
+    def write(self, group: list[Progress]) -> dict[Claim, int]:
         self.groups.append(len(group))
         self.busy.set()
         assert self.go_on.wait(20)
-        return {progress.claim.conversation_id: 0 for progress in group}
+        return {progress.claim: 0 for progress in group}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_walk_that_is_killed_while_it_gathers_leaves_nobody_waiting(
 
 
 def test_an_error_reaches_its_group_and_not_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(group: list[Progress]) -> dict[UUID, int]:
+    def fail(group: list[Progress]) -> dict[Claim, int]:
         raise KeyError("data")
 
     writer = GroupWriter()
@@ -119,5 +119,5 @@ def test_an_error_reaches_its_group_and_not_the_next_one(monkeypatch: pytest.Mon
         with pytest.raises(KeyError):
             writer.commit(a_walk())
     walk = a_walk()
-    monkeypatch.setattr(store, "write", lambda group: {walk.claim.conversation_id: 3})
+    monkeypatch.setattr(store, "write", lambda group: {walk.claim: 3})
     assert writer.commit(walk) == 3

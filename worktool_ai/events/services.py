@@ -8,17 +8,22 @@ from typing import Any
 from django.db import connection
 
 from worktool_ai.events.types import Event
-from worktool_ai.lib.json_rows import encode
+from worktool_ai.lib import bulk
+from worktool_ai.lib.bulk import Part
 
-__all__ = ["insert", "record"]
+__all__ = ["insert", "part", "record"]
 
-_INSERT = "INSERT INTO events_eventbatch (created_at, items) VALUES (clock_timestamp(), %s::jsonb)"
+_EVENTS = "events AS (INSERT INTO events_eventbatch (created_at, items) VALUES (clock_timestamp(), %(events)s::jsonb))"
+
+
+def part(events: Sequence[Event]) -> Part:
+    """Return what writes the events of one transaction as one row."""
+    return Part("events", _EVENTS, events)
 
 
 def insert(cursor: Any, events: Sequence[Event]) -> None:
     """Write the events of one transaction as one row, through the transaction's own cursor (hot path)."""
-    if events:
-        cursor.execute(_INSERT, [encode(events)])
+    bulk.execute(cursor, [part(events)])
 
 
 def record(*events: Event) -> None:
