@@ -15,7 +15,6 @@ from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.crypto import UndecryptableError, load_config
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.registry import UnknownPluginError
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["build_condition", "clear", "rules", "rules_by_slug"]
 
@@ -67,15 +66,11 @@ def build_condition(row: AlertRule) -> tuple[Condition | None, str]:
         return None, str(problem)
 
 
-def _version() -> object:
-    with borrowed():
-        return rows_version(
-            AlertRule,
-            AlertRule.channels.through,
-            AlertRule.recipients.through,
-            NotificationChannel,
-            Recipient,
-        )
-
-
-_rules: VersionedCache[tuple[RuleSnapshot, ...]] = VersionedCache(_load, _version)
+_rules: VersionedCache[tuple[RuleSnapshot, ...]] = VersionedCache(
+    _load,
+    AlertRule,
+    AlertRule.channels.through,
+    AlertRule.recipients.through,
+    NotificationChannel,
+    Recipient,
+)

@@ -37,7 +37,6 @@ from templates_lib.models import TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.logs import get_logger
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["cast", "clear", "model_snapshot", "persona_snapshot", "recogniser", "rule_of"]
 
@@ -170,19 +169,7 @@ def rule_of(row: IntentRule) -> Rule:
     return Rule(**fields)
 
 
-_CAST_TABLES = (Persona, AIModel, BreakerHold, PersonaFallback, PersonaMapping, Intent, TemplateCategory)
-_RULE_TABLES = (IntentRule, Intent, TemplateCategory)
-
-
-def _cast_version() -> object:
-    with borrowed():
-        return rows_version(*_CAST_TABLES)
-
-
-def _rules_version() -> object:
-    with borrowed():
-        return rows_version(*_RULE_TABLES)
-
-
-_cast: VersionedCache[Cast] = VersionedCache(_load_cast, _cast_version)
-_rules: VersionedCache[CombinedRecogniser] = VersionedCache(_load_recogniser, _rules_version)
+_cast: VersionedCache[Cast] = VersionedCache(
+    _load_cast, Persona, AIModel, BreakerHold, PersonaFallback, PersonaMapping, Intent, TemplateCategory
+)
+_rules: VersionedCache[CombinedRecogniser] = VersionedCache(_load_recogniser, IntentRule, Intent, TemplateCategory)

@@ -12,7 +12,6 @@ from robots.names import normal_name
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.crypto import Secret
 from worktool_ai.lib.db import borrowed
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["RobotSnapshot", "forget", "robots_by_id"]
 
@@ -65,11 +64,6 @@ def _load() -> Mapping[UUID, RobotSnapshot]:
     return MappingProxyType({robot.id: robot for robot in robots})
 
 
-def _version() -> object:
-    with borrowed():
-        return rows_version(Robot, RobotGroup)
-
-
 def _snapshot(robot: Robot) -> RobotSnapshot:
     return RobotSnapshot(
         id=robot.id,
@@ -93,4 +87,4 @@ def _snapshot(robot: Robot) -> RobotSnapshot:
     )
 
 
-_cache = VersionedCache(_load, _version)
+_cache = VersionedCache(_load, Robot, RobotGroup)

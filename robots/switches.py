@@ -32,7 +32,6 @@ from worktool_ai.lib import clock
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.ids import first_at
-from worktool_ai.lib.versions import rows_version
 
 __all__ = [
     "STOPPED",
@@ -205,9 +204,4 @@ def _load() -> Sequence[Stop]:
         )
 
 
-def _version() -> object:
-    with borrowed():
-        return rows_version(Switch)
-
-
-_cache = VersionedCache(_load, _version)
+_cache = VersionedCache(_load, Switch)

@@ -8,7 +8,6 @@ from templates_lib.file_kinds import StoredFile
 from templates_lib.models import MessageTemplate, TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["TemplateSnapshot", "clear", "templates"]
 
@@ -64,9 +63,4 @@ def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
     )
 
 
-def _version() -> object:
-    with borrowed():
-        return rows_version(MessageTemplate, TemplateCategory)
-
-
-_cache: VersionedCache[tuple[TemplateSnapshot, ...]] = VersionedCache(_load, _version)
+_cache: VersionedCache[tuple[TemplateSnapshot, ...]] = VersionedCache(_load, MessageTemplate, TemplateCategory)

@@ -18,7 +18,6 @@ from robots import caches as robot_caches
 from robots.caches import RobotSnapshot
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["active_version", "forget", "graph_of", "knowledge", "robot_facts", "robot_of"]
 
@@ -38,12 +37,7 @@ def _load_active() -> UUID | None:
         return Flow.objects.filter(is_default=True).values_list("active_version_id", flat=True).first()
 
 
-def _flows_version() -> object:
-    with borrowed():
-        return rows_version(Flow)
-
-
-_active: VersionedCache[UUID | None] = VersionedCache(_load_active, _flows_version)
+_active: VersionedCache[UUID | None] = VersionedCache(_load_active, Flow)
 
 
 def active_version() -> UUID | None:

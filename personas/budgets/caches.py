@@ -10,7 +10,6 @@ from uuid import UUID
 from personas.budgets.models import Budget, BudgetScope
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
-from worktool_ai.lib.versions import rows_version
 
 __all__ = ["BudgetSnapshot", "forget", "matching", "snapshot"]
 
@@ -66,9 +65,4 @@ def _load() -> Mapping[Target, Sequence[BudgetSnapshot]]:
     return found
 
 
-def _version() -> object:
-    with borrowed():
-        return rows_version(Budget)
-
-
-_cache: VersionedCache[Mapping[Target, Sequence[BudgetSnapshot]]] = VersionedCache(_load, _version)
+_cache: VersionedCache[Mapping[Target, Sequence[BudgetSnapshot]]] = VersionedCache(_load, Budget)

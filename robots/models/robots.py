@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -127,6 +130,8 @@ class Robot(models.Model):
     )
     watch_until = models.TimeField(_("expect lines until"), null=True, blank=True)
     is_online = models.BooleanField(_("online"), null=True, editable=False)
+    #: Written with almost every line: no change of what others hold of a robot in memory (worktool_ai.lib.versions).
+    volatile_columns: ClassVar[Sequence[str]] = ("last_callback_at",)
     last_callback_at = models.DateTimeField(_("last callback"), null=True, editable=False)
     pace_s = models.FloatField(_("seconds per command"), null=True, editable=False)
     reconciled_at = models.DateTimeField(null=True, editable=False)

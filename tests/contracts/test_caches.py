@@ -33,7 +33,8 @@ from templates_lib import caches as template_caches
 from templates_lib.models import MessageTemplate, TemplateCategory
 from tests.monitoring import builders
 from worktool_ai.lib import clock
-from worktool_ai.lib.cache import MAX_AGE_S, VersionedCache
+from worktool_ai.lib.cache import VersionedCache
+from worktool_ai.lib.versions import MAX_AGE_S, versions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,8 +68,8 @@ def test_each_copy_is_looked_after_every_second() -> None:
     modules = (robot_caches, switches, knowledge, persona_caches, budget_caches, template_caches, alert_caches)
     copies = [held for module in modules for held in vars(module).values() if isinstance(held, VersionedCache)]
     assert len(copies) >= len(modules)
-    assert {copy.max_age_s for copy in copies} == {MAX_AGE_S}
-    assert max(MAX_AGE_S, keys.EVERY_S) <= 1.0
+    assert {copy.versions for copy in copies} == {versions}, "one look for all"
+    assert max(versions.max_age_s, MAX_AGE_S, keys.EVERY_S) <= 1.0
 
 
 @pytest.fixture

@@ -1,53 +1,59 @@
-"""A copy of a small configuration table in memory, which follows changes made by other processes."""
+"""A copy of small configuration tables in memory, which follows changes made by other processes."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db import Error as DatabaseError
 
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.versions import Known, Table, TableVersions, versions
 
-__all__ = ["MAX_AGE_S", "VersionedCache"]
+__all__ = ["VersionedCache"]
 
 logger = get_logger(__name__)
 
 T = TypeVar("T")
 
-#: A change made anywhere is seen everywhere within two seconds: one of them is this, the other for the look itself.
-MAX_AGE_S = 1.0
+
+@dataclass(frozen=True, slots=True)
+class _Copy(Generic[T]):
+    value: T
+    #: what was known of the tables just before it was read: a change in between is found by the next look
+    known: Known
 
 
 class VersionedCache(Generic[T]):
-    """Holds what ``load()`` returned, and loads again when ``version()`` has changed.
+    """Holds what ``load()`` made of some tables, and loads again when one of them has changed.
 
-    ``version`` is cheap and is asked at most once per ``max_age_s`` and process; while one caller asks, the
-    others are served the copy at hand. A database error leaves the copy in use (it is logged); without a copy
-    it is raised.
+    Whether they have is looked up once a second for all copies of the process (:mod:`worktool_ai.lib.versions`). A
+    database error leaves the copy in use (it is logged); without a copy it is raised.
     """
 
-    def __init__(self, load: Callable[[], T], version: Callable[[], object], *, max_age_s: float = MAX_AGE_S) -> None:
+    def __init__(self, load: Callable[[], T], *tables: Table, versions: TableVersions = versions) -> None:
         self._load = load
-        self._version = version
-        self.max_age_s = max_age_s
+        self.tables = tables
+        self.versions = versions
         self._lock = threading.Lock()
-        self._held: tuple[object, T] | None = None
-        self._looked_at = float("-inf")
+        self._held: _Copy[T] | None = None
+        self._failed_at = float("-inf")
 
     def get(self) -> T:
-        """Return the copy; at most ``max_age_s`` (plus one look) behind the database."""
+        """Return the copy; at most a second (plus one look and one load) behind the database."""
         held = self._held
         if held is None:
             return self._first()
-        if time.monotonic() - self._looked_at >= self.max_age_s and self._lock.acquire(blocking=False):
+        known = self.versions.known(self.tables)
+        if known is not held.known and self._may_load() and self._lock.acquire(blocking=False):
             try:
-                held = self._look(held)
+                held = self._follow(held, known)
             finally:
                 self._lock.release()
-        return held[1]
+        return held.value
 
     def clear(self) -> None:
         """Forget the copy: the next reader loads. For the process that made a change, and for tests."""
@@ -55,19 +61,20 @@ class VersionedCache(Generic[T]):
 
     def _first(self) -> T:
         with self._lock:
-            if self._held is None:
-                self._held = (self._version(), self._load())
-                self._looked_at = time.monotonic()
-            return self._held[1]
+            held = self._held
+            if held is None:
+                known = self.versions.known(self.tables)
+                held = self._held = _Copy(self._load(), known)
+            return held.value
 
-    def _look(self, held: tuple[object, T]) -> tuple[object, T]:
-        # Set first: while the database is away, callers do not queue up to find that out one by one.
-        self._looked_at = time.monotonic()
+    def _may_load(self) -> bool:
+        return time.monotonic() - self._failed_at >= self.versions.max_age_s
+
+    def _follow(self, held: _Copy[T], known: Known) -> _Copy[T]:
         try:
-            # The version is read before the rows: a change in between is found by the next look.
-            version = self._version()
-            if version != held[0]:
-                held = self._held = (version, self._load())
+            is_same = all(held.known[table] == known[table] for table in self.tables)
+            held = self._held = _Copy(held.value if is_same else self._load(), known)
         except DatabaseError as error:
+            self._failed_at = time.monotonic()
             logger.warning("cache.stale", cache=self._load.__qualname__, error=type(error).__name__)
         return held
