@@ -2,8 +2,8 @@
 
     claim (a commit of its own) -> HTTP call, nothing held -> outcome, compare-and-set
 
-One pump per process claims; the calls of its rounds run side by side, and outcomes that come together are written
-together.
+One process at a time claims (:mod:`robots.turn`), with one pump; the calls of its rounds run side by side, and outcomes
+that come together are written together.
 
 Killed before the claim is committed, a command is simply sent later; killed after it, reconciliation decides
 (:mod:`robots.reconcile`). A call whose process was stopped on the way is not made: others may have decided meanwhile.
@@ -22,6 +22,7 @@ from datetime import timedelta
 from functools import lru_cache, partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import OperationalError
 
 from robots import files, results, switches
@@ -30,17 +31,19 @@ from robots.client import Credentials, NoCredentials, NotSent, Rejected, Throttl
 from robots.error_codes import describe
 from robots.limiter import Grant, LimiterError, limiter, share_of_sends
 from robots.models import CommandState
-from robots.outbox_claim import candidates, claim
+from robots.outbox_claim import candidates, claim, close
 from robots.outbox_requests import Request, requests, wanted
-from robots.pump import Pump
+from robots.pump import Found, Pump
 from robots.transitions import Change, Changed, apply
+from robots.turn import TICK_S, turn_of
 from worktool_ai.lib import clock
+from worktool_ai.lib.concurrency import spawn
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.gathering import gather
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["drain", "wake"]
+__all__ = ["drain", "host", "wake"]
 
 logger = get_logger(__name__)
 
@@ -65,34 +68,58 @@ WRITE_ATTEMPTS = 5
 def drain() -> int:
     """Send what may be sent now; returns how many commands left the queue.
 
-    At once, with 0, when this process is at it already: it looks again then.
+    At once, with 0, when this process is at it already or another one has the turn: that one looks again then.
     """
     return _pump.run()
 
 
+def host() -> None:
+    """Have :func:`wake` start sending in this process: it is a worker."""
+    _Process.is_host = True
+
+
 def wake() -> bool:
-    """Have this process look again if it is sending anyway; False when it is not."""
-    return _pump.ring()
+    """Have what is queued sent by this process, or by the one that has the turn; False when this one never sends."""
+    if not _pump.ring() and _Process.is_host:
+        spawn(_drain_alone)
+    return _Process.is_host
 
 
-def _round() -> tuple[list[Callable[[], None]], int]:
+def _drain_alone() -> None:
+    try:
+        drain()
+    except Exception:
+        logger.exception("outbox.failed")  # the poll looks again
+
+
+class _Process:
+    """``is_host``: a worker. ``may_wait``: something queued may wait for the end of what is under way."""
+
+    is_host = False
+    may_wait = True
+
+
+def _round() -> Found:
     """Claim what may leave now; returns the calls to make, and how many commands left the queue."""
+    _Process.may_wait = True  # until we know better: outcomes that are written meanwhile are not in what is seen here
     with borrowed():
         found = candidates(MAX_BATCH)
     if not found:
-        return [], 0
+        return Found()
     leaving = [one for one in found if one.is_to_be_sent]
     try:
         grant = limiter().ask(wanted(leaving), limit=share_of_sends()) if leaving else NOTHING
     except LimiterError as error:
         logger.warning("outbox.no_limiter", error=type(error).__name__)
         grant = NOTHING
-    closing = [one.id for one in found if not one.is_to_be_sent]
+    closed = _close([one.id for one in found if not one.is_to_be_sent])
     planned = requests(leaving, grant.numbers)
-    calls, moved = _claim(grant, planned, closing) if planned or closing else ([], 0)
+    calls, claimed = _claim(grant, planned) if planned else ([], 0)
     if grant.granted < len(leaving) and 0 < grant.retry_after_s < POLL_S:
         calls.append(partial(_look_again_in, grant.retry_after_s))
-    return calls, moved
+    _Process.may_wait = found[0].queued > claimed + closed
+    left_out = found[0].queued > MAX_BATCH or claimed < sum(len(request.ids) for request in planned)
+    return Found(calls, claimed + closed, more=closed > 0 or (claimed > 0 and left_out))
 
 
 def _look_again_in(seconds: float) -> None:
@@ -105,13 +132,19 @@ def _look_again_in(seconds: float) -> None:
         _pump.ring()
 
 
-def _claim(grant: Grant, planned: Sequence[Request], closing: list[UUID]) -> tuple[list[Callable[[], None]], int]:
+def _close(ids: list[UUID]) -> int:
+    if not ids:
+        return 0
+    with tx():
+        return len(close(ids))
+
+
+def _claim(grant: Grant, planned: Sequence[Request]) -> tuple[list[Callable[[], None]], int]:
     reach("outbox.before_claim")
     not_after = time.monotonic() + FREEZE_S
-    ids = [*(id_ for request in planned for id_ in request.ids), *closing]
-    with tx():
-        changed = claim(process_name(), ids)
-    claimed = {command.id: command for command in changed if command.state == CommandState.SENDING}
+    with borrowed():
+        changed = claim(process_name(), [id_ for request in planned for id_ in request.ids])
+    claimed = {command.id: command for command in changed}
     calls: list[Callable[[], None]] = []
     unused: list[int] = []
     for request in planned:
@@ -261,7 +294,8 @@ class _Outcomes:
             self._gather()
             while batch := self._take():
                 _write_patiently(batch)
-                _pump.ring()  # a room may be free again
+                if _Process.may_wait:
+                    _pump.ring()  # for its room
                 self._gather()
         except BaseException:
             self._is_writing = False
@@ -306,5 +340,5 @@ def process_name() -> str:
 
 
 _waiting = threading.Lock()
-_pump = Pump(_round)
+_pump = Pump(_round, lambda: turn_of(process_name(), settings.REDIS_BROKER_URL, settings.REDIS_PREFIX), TICK_S)
 _outcomes = _Outcomes()

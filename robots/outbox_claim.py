@@ -1,4 +1,4 @@
-"""Which commands may leave now: one statement that claims them, and one that closes those which never may."""
+"""Which commands may leave now: one statement that claims them, others that close those which never may."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robots.switches import STOPPED, what_stopped
 from robots.transitions import CHANGED_ROWS, Changed, announce, changed_rows
 from worktool_ai.lib import clock
 
-__all__ = ["HOLD_UNKNOWN", "Candidate", "apologise", "candidates", "claim", "close_overdue"]
+__all__ = ["HOLD_UNKNOWN", "Candidate", "apologise", "candidates", "claim", "close", "close_overdue"]
 
 #: So long an unknown command keeps later ones of its room waiting; then an operator decides about it.
 HOLD_UNKNOWN = timedelta(seconds=120)
@@ -80,20 +80,30 @@ FROM looked_at WHERE command.id = looked_at.id
 RETURNING command.*
 """  # noqa: S608
 
+_LOOK = f"""
+SELECT command.id, {_VERDICT} AS verdict {_NEXT}
+  AND command.id = ANY(%(ids)s)
+FOR UPDATE OF command SKIP LOCKED
+"""
+
 #: Everything is asked once more: others may have been here since the candidates were read.
 _CLAIM = f"""
-WITH looked_at AS (
-    SELECT command.id, {_VERDICT} AS verdict {_NEXT}
-      AND command.id = ANY(%(ids)s)
-    FOR UPDATE OF command SKIP LOCKED
-), changed AS ({_WRITE}) {CHANGED_ROWS}
-"""
+WITH next AS ({_LOOK}), looked_at AS (SELECT id, verdict FROM next WHERE verdict = '{CommandState.SENDING}'),
+changed AS ({_WRITE}) {CHANGED_ROWS}
+"""  # noqa: S608 - constants of ours only
+
+_CLOSE_THESE = f"""
+WITH next AS ({_LOOK}), looked_at AS (SELECT id, verdict FROM next WHERE verdict <> '{CommandState.SENDING}'),
+changed AS ({_WRITE}) {CHANGED_ROWS}
+"""  # noqa: S608
 
 _CANDIDATES = f"""
 SELECT command.id, command.robot_id, robot.requests_per_minute, command.kind, command.priority, command.attempts,
-       command.fingerprint, {_VERDICT} {_NEXT}
+       command.fingerprint, {_VERDICT},
+       (SELECT count(*) FROM (SELECT FROM {_COMMANDS} WHERE state = '{CommandState.QUEUED}' LIMIT %(limit)s + 1) AS q)
+{_NEXT}
 ORDER BY command.priority, command.seq LIMIT %(limit)s
-"""
+"""  # noqa: S608
 
 #: Heads and others alike, also of robots that do not send: nothing stale waits for its turn.
 _CLOSE = f"""
@@ -129,7 +139,11 @@ UPDATE {Message._meta.db_table} AS line SET text = changed.text FROM changed WHE
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A command that could be claimed now: to be sent, or (``verdict``) to be closed instead."""
+    """A command that could be claimed now: to be sent, or (``verdict``) to be closed instead.
+
+    ``queued`` is the same in all of a look: what is queued at all, these included, counted up to one more than were
+    asked for.
+    """
 
     id: UUID
     robot_id: UUID
@@ -139,6 +153,7 @@ class Candidate:
     attempts: int
     fingerprint: str
     verdict: str
+    queued: int
 
     @property
     def is_control(self) -> bool:
@@ -164,10 +179,18 @@ def candidates(limit: int) -> list[Candidate]:
 def claim(sender: str, ids: Collection[UUID]) -> list[Changed]:
     """Mark these candidates as being sent by ``sender``, as far as they still may leave; returns what has changed.
 
-    Closed instead are those that are no longer fresh, or whose conversation has another owner by now. Runs in the
-    caller's transaction, which must commit before the first call.
+    One statement: outside of a transaction it is committed when it returns, as it must be before the first call.
     """
-    return list(_run(_CLAIM, _parameters(sender=sender, ids=list(ids))))
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, _parameters(sender=sender, ids=list(ids)))
+        return changed_rows(cursor.fetchall())
+
+
+def close(ids: Collection[UUID]) -> list[Changed]:
+    """Close these candidates, which are no longer fresh, or whose conversation has another owner by now, or which a
+    stop is about; returns what has changed. Runs in the caller's transaction.
+    """
+    return list(_run(_CLOSE_THESE, _parameters(sender="", ids=list(ids))))
 
 
 def close_overdue() -> int:

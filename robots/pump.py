@@ -5,29 +5,64 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from worktool_ai.lib.concurrency import spawn
 from worktool_ai.lib.logs import get_logger
 
-__all__ = ["Pump", "Step"]
+__all__ = ["Found", "Pump", "Turns"]
 
 logger = get_logger(__name__)
 
-#: What one round found: the calls to make, side by side, and how many rows it moved; none means that nothing is due.
-Step = Callable[[], tuple[Sequence[Callable[[], None]], int]]
 #: Between two rounds for each call under way, at most the second figure: what becomes due meanwhile shares one claim.
-PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.05
+PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one round found: the calls to make, side by side, how many rows it moved, and whether to look again."""
+
+    calls: Sequence[Callable[[], None]] = ()
+    moved: int = 0
+    more: bool = False
+
+
+class Turns(Protocol):
+    """Decides which of several processes makes its rounds (:class:`robots.turn.Turn`)."""
+
+    def take(self) -> bool: ...
+    def hear(self) -> bool: ...
+    def leave(self) -> bool: ...
+
+
+class _Alone:
+    """There is no other process."""
+
+    def take(self) -> bool:
+        return True
+
+    def hear(self) -> bool:
+        return False
+
+    def leave(self) -> bool:
+        return False
 
 
 class Pump:
-    """Asks ``step`` until nothing is due, and again at each ring while calls of earlier rounds are under way.
+    """Asks ``step`` while there is more, and again at each ring while calls of earlier rounds are under way.
 
-    So a slow call keeps nothing else waiting, and a hundred bells cost a few rounds.
+    So a slow call keeps nothing else waiting, and a hundred bells cost few rounds. Between processes ``turns`` decides;
+    each ``tick_s`` it is asked whether another one has rung.
     """
 
-    def __init__(self, step: Step) -> None:
+    def __init__(
+        self, step: Callable[[], Found], turns: Callable[[], Turns] = _Alone, tick_s: float | None = None
+    ) -> None:
         self._step = step
+        self._turns = turns
+        self._tick_s = tick_s
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._runs = False
@@ -60,28 +95,39 @@ class Pump:
 
     def _awaits_round(self) -> bool:
         """Wait for a ring; False when everything has ended without one, and with it the loop."""
-        while True:
-            with self._lock:
-                if self._rung:
-                    self._rung = False
+        while not self._is_rung():
+            if self._under_way:
+                if not self._bell.wait(self._tick_s) and self._turns().hear():
                     break
-                if not self._under_way:
-                    self._runs = False
-                    return False
-                self._bell.clear()
-            self._bell.wait()
+            elif self._turns().leave():
+                break
+            elif self._ends():
+                return False
         if self._under_way:
             time.sleep(min(self._under_way * PAUSE_S, LONGEST_PAUSE_S))
         return True
 
-    def _round(self) -> int:
-        calls, moved = self._step()
+    def _is_rung(self) -> bool:
         with self._lock:
-            self._under_way += len(calls)
-            self._rung = self._rung or moved > 0
-        for call in calls:
+            rung, self._rung = self._rung, False
+            self._bell.clear()
+            return rung
+
+    def _ends(self) -> bool:
+        with self._lock:
+            self._runs = self._rung or self._under_way > 0
+            return not self._runs
+
+    def _round(self) -> int:
+        if not self._turns().take():
+            return 0
+        found = self._step()
+        with self._lock:
+            self._under_way += len(found.calls)
+            self._rung = self._rung or found.more
+        for call in found.calls:
             spawn(partial(self._call, call))
-        return moved
+        return found.moved
 
     def _call(self, call: Callable[[], None]) -> None:
         try:

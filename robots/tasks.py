@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_init
 
 from robots import (
     clearing,
@@ -35,8 +38,13 @@ __all__ = [
 ]
 
 
+@worker_init.connect(weak=False)
+def _send_here(**_: Any) -> None:
+    outbox.host()
+
+
 def ring_outbox() -> None:
-    """Have queued commands sent, by this process if it is sending anyway, else by some worker; never fails."""
+    """Have queued commands sent, by this process if it is a worker, else by some worker; never fails."""
     if not outbox.wake():
         doorbell.ring()
 

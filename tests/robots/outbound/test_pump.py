@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
-from robots.pump import Pump
+from robots.pump import Found, Pump
 from tests.polling import eventually
 
 
@@ -20,10 +20,10 @@ class Work:
         self.done: list[str] = []
         self.asked = 0
 
-    def step(self) -> tuple[Sequence[Callable[[], None]], int]:
+    def step(self) -> Found:
         self.asked += 1
         calls = self.rounds.pop(0) if self.rounds else []
-        return calls, len(calls)
+        return Found(calls, len(calls), more=bool(self.rounds))
 
     def slow(self) -> None:
         assert self.gate.wait(20)
@@ -49,7 +49,7 @@ def test_a_slow_call_does_not_keep_what_a_ring_announces(work: Work) -> None:
     work.rounds = [[work.slow]]
     loop = threading.Thread(target=pump.run)
     loop.start()
-    eventually(lambda: work.asked == 2)
+    eventually(lambda: work.asked == 1)
     work.rounds = [[work.quick]]
     assert pump.ring()
     eventually(lambda: work.done == ["quick"])
@@ -64,7 +64,7 @@ def test_a_second_run_leaves_the_work_to_the_first(work: Work) -> None:
     work.rounds = [[work.slow]]
     loop = threading.Thread(target=pump.run)
     loop.start()
-    eventually(lambda: work.asked == 2)
+    eventually(lambda: work.asked == 1)
     work.rounds = [[work.quick]]
     assert pump.run() == 0
     eventually(lambda: work.done == ["quick"])
@@ -73,7 +73,7 @@ def test_a_second_run_leaves_the_work_to_the_first(work: Work) -> None:
 
 
 def test_after_an_error_it_can_be_started_again(work: Work) -> None:
-    def fail() -> tuple[Sequence[Callable[[], None]], int]:
+    def fail() -> Found:
         raise ConnectionError
 
     pump = Pump(fail)
