@@ -1,7 +1,8 @@
 """The wire format of OpenAI's chat completions, which most vendors speak, through the ``openai`` SDK.
 
-The SDK is imported on first use (it costs 50 MB and half a second). Its own retries are off, its ``create()`` is gone
-round and its HTTP client is replaced: each of these costs more than all of our work on a message (docs/providers.md).
+The SDK is imported on first use (it costs 50 MB and half a second). Its own retries are off; its ``create()``, its
+models of answers and its HTTP client are gone round: each costs more than all of our work on a message
+(docs/providers.md).
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from pydantic import Field
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
 from personas.providers._fields import MaxTokensField, Structured, max_tokens_field, structured_field
-from personas.providers._remote import CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk
+from personas.providers._remote import ABOUT_US, CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk, member
 
 if TYPE_CHECKING:
     import openai
-    from openai.types.chat import ChatCompletion
 
 __all__ = ["OPENAI_KINDS", "OpenAIWireConfig", "OpenAIWireProvider", "response_format"]
 
@@ -49,7 +49,7 @@ class OpenAIWireProvider(RemoteProvider):
 
     @classmethod
     def warm_up(cls) -> None:
-        import openai.types.chat  # noqa: F401
+        import openai  # noqa: F401
 
         import worktool_ai.lib.sdk_transport  # noqa: F401
 
@@ -63,15 +63,16 @@ class OpenAIWireProvider(RemoteProvider):
             raise error_of_sdk(openai, error, self.error_kinds) from None
         return _answer(completion, self.model_id)
 
-    def _post(self, client: openai.OpenAI, request: ChatRequest) -> ChatCompletion:
+    def _post(self, client: openai.OpenAI, request: ChatRequest) -> Any:
+        """Return the parsed body; raises the SDK's errors, and ``ValueError`` for what is no JSON."""
         import httpx2
-        from openai.types.chat import ChatCompletion
 
         seconds = self._timeout(request)
         timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_S))
-        return client.post(
-            "/chat/completions", cast_to=ChatCompletion, body=self._body(request), options={"timeout": timeout}
-        )
+        # a relative address would be parsed twice
+        url = f"{self.endpoint.rstrip('/')}/chat/completions"
+        response = client.post(url, cast_to=httpx2.Response, body=self._body(request), options={"timeout": timeout})
+        return response.json()
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -114,24 +115,30 @@ def _client(endpoint: str, api_key: str, allow_private: bool) -> openai.OpenAI:
 
     from worktool_ai.lib.sdk_transport import shared_client
 
-    http_client = shared_client(allow_private)
-    return openai.OpenAI(base_url=endpoint, api_key=api_key or "none", max_retries=0, http_client=http_client)
+    return openai.OpenAI(
+        base_url=endpoint,
+        api_key=api_key or "none",
+        max_retries=0,
+        http_client=shared_client(allow_private),
+        default_headers=dict.fromkeys(ABOUT_US, openai.Omit()),  # type: ignore[arg-type]  # leaves a header out
+    )
 
 
 def _answer(completion: Any, model_id: str) -> Answer:
-    """Read a completion as it came: the SDK does not validate, so any part can be missing."""
-    choices = getattr(completion, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
+    """Read a completion as it came: any part can be missing."""
+    choices = member(completion, "choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = member(choice, "message")
+    if message is None:
         raise ProviderError("bad_answer", "the answer holds no choice")
-    choice = choices[0]
-    if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
+    if member(choice, "finish_reason") == "content_filter" or member(message, "refusal"):
         raise ProviderError("content_policy", "the vendor's content filter stopped the answer")
-    if choice.finish_reason == "length":
+    if member(choice, "finish_reason") == "length":
         raise ProviderError("truncated", "the answer was cut off at its length limit")
-    usage = getattr(completion, "usage", None)
+    usage = member(completion, "usage")
     return Answer(
-        text=choice.message.content or "",
-        model=getattr(completion, "model", None) or model_id,
-        prompt_tokens=getattr(usage, "prompt_tokens", None),
-        completion_tokens=getattr(usage, "completion_tokens", None),
+        text=member(message, "content") or "",
+        model=member(completion, "model") or model_id,
+        prompt_tokens=member(usage, "prompt_tokens"),
+        completion_tokens=member(usage, "completion_tokens"),
     )

@@ -14,11 +14,10 @@ from pydantic import Field
 
 from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
 from personas.providers._fields import Thinking, structured_field, thinking_field
-from personas.providers._remote import CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk
+from personas.providers._remote import ABOUT_US, CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk, member
 
 if TYPE_CHECKING:
     import anthropic
-    from anthropic.types import Message
 
 __all__ = ["ClaudeConfig", "ClaudeProvider"]
 
@@ -66,7 +65,7 @@ class ClaudeProvider(RemoteProvider):
 
     @classmethod
     def warm_up(cls) -> None:
-        import anthropic.types  # noqa: F401
+        import anthropic  # noqa: F401
 
         import worktool_ai.lib.sdk_transport  # noqa: F401
 
@@ -80,13 +79,15 @@ class ClaudeProvider(RemoteProvider):
             raise error_of_sdk(anthropic, error, self.error_kinds) from None
         return _answer(message, self.model_id)
 
-    def _post(self, client: anthropic.Anthropic, request: ChatRequest) -> Message:
+    def _post(self, client: anthropic.Anthropic, request: ChatRequest) -> Any:
+        """Return the parsed body; raises the SDK's errors, and ``ValueError`` for what is no JSON."""
         import httpx2
-        from anthropic.types import Message
 
         seconds = self._timeout(request)
         timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_S))
-        return client.post("/v1/messages", cast_to=Message, body=self._body(request), options={"timeout": timeout})
+        body = self._body(request)
+        response = client.post("/v1/messages", cast_to=httpx2.Response, body=body, options={"timeout": timeout})
+        return response.json()
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -139,21 +140,23 @@ def _client(endpoint: str, api_key: str, allow_private: bool) -> anthropic.Anthr
         max_retries=0,
         open_telemetry=False,
         http_client=shared_client(allow_private),
+        default_headers=dict.fromkeys(ABOUT_US, anthropic.Omit()),  # type: ignore[arg-type]  # leaves a header out
     )
 
 
 def _answer(message: Any, model_id: str) -> Answer:
-    """Read a message as it came: the SDK does not validate, so any part can be missing."""
-    if stopped := _STOPPED.get(getattr(message, "stop_reason", None) or ""):
+    """Read a message as it came: any part can be missing."""
+    if stopped := _STOPPED.get(member(message, "stop_reason") or ""):
         raise ProviderError(*stopped)
-    content = getattr(message, "content", None)
-    texts = [b.text for b in content if getattr(b, "type", "") == "text"] if isinstance(content, list) else []
+    content = member(message, "content")
+    blocks = content if isinstance(content, list) else []
+    texts = [member(block, "text") or "" for block in blocks if member(block, "type") == "text"]
     if not texts:
         raise ProviderError("bad_answer", "the answer holds no text")
-    usage = getattr(message, "usage", None)
+    usage = member(message, "usage")
     return Answer(
         text="".join(texts),
-        model=getattr(message, "model", None) or model_id,
-        prompt_tokens=getattr(usage, "input_tokens", None),
-        completion_tokens=getattr(usage, "output_tokens", None),
+        model=member(message, "model") or model_id,
+        prompt_tokens=member(usage, "input_tokens"),
+        completion_tokens=member(usage, "output_tokens"),
     )

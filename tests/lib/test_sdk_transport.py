@@ -13,7 +13,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from tests.lib.servers import certificate, serving
-from worktool_ai.lib.sdk_transport import Urllib3Transport
+from worktool_ai.lib.sdk_transport import DirectClient, Urllib3Transport
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,16 @@ def test_a_refusal_of_the_vendor_is_the_sdks_own_error(server):
 def test_a_compressed_answer_is_unpacked_once(server):
     with httpx2.Client(transport=Urllib3Transport(), timeout=5) as client:
         assert client.post(f"{server.url}/gzip").content == b"x" * 50_000
+
+
+def test_the_direct_client_carries_the_sdk_and_unpacks_answers(server):
+    client = DirectClient(Urllib3Transport(), timeout=5)
+    with client, openai.OpenAI(api_key="k", base_url=server.url, max_retries=0, http_client=client) as sdk:
+        answer = sdk.post("/chat/completions", cast_to=httpx2.Response, body={"model": "m"})
+        assert answer.json()["model"] == "m"
+        with pytest.raises(openai.RateLimitError, match="slow down"):
+            sdk.post("/limited/chat/completions", cast_to=httpx2.Response, body={})
+        assert client.send(client.build_request("POST", f"{server.url}/gzip")).content == b"x" * 50_000
 
 
 @pytest.mark.parametrize("path", ["hang", "drip"])

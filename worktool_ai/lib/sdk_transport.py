@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
+from typing import Any
 
 import httpx2
 
 from worktool_ai.lib.http import NotSent, Place, Pool, exchange
 
-__all__ = ["Urllib3Transport", "shared_client"]
+__all__ = ["DirectClient", "Urllib3Transport", "shared_client"]
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 NO_LIMIT_S = 3600.0
@@ -45,7 +46,7 @@ class Urllib3Transport(httpx2.BaseTransport):
                 request.method,
                 url.raw_path.decode(),
                 body=request.read(),
-                headers=dict(request.headers.items()),
+                headers={name.decode(): value.decode("latin-1") for name, value in request.headers.raw},
                 timeout=limits.get("read") or NO_LIMIT_S,
                 connect_timeout=limits.get("connect"),
                 max_bytes=MAX_ANSWER_BYTES,
@@ -57,13 +58,39 @@ class Urllib3Transport(httpx2.BaseTransport):
             raise httpx2.ReadTimeout(f"{url.host}: no whole answer in time", request=request) from error
         except OSError as error:
             raise httpx2.ReadError(f"{url.host}: {type(error).__name__}", request=request) from error
-        return httpx2.Response(answer.status, headers=answer.headers, stream=httpx2.ByteStream(answer.body))
+        return httpx2.Response(answer.status, headers=answer.headers, content=answer.body)
 
     def close(self) -> None:
         self._pool.clear()
 
 
+class DirectClient(httpx2.Client):
+    """Sends the SDKs' requests as they are: without redirects, cookies, authentication, proxies or headers of its own,
+    which SDKs do not use and which cost as much as the exchange itself.
+    """
+
+    def __init__(self, transport: httpx2.BaseTransport, **settings: Any) -> None:
+        super().__init__(transport=transport, trust_env=False, **settings)
+        self._direct = transport
+
+    def build_request(
+        self, method: str, url: httpx2.URL | str, *, timeout: Any = httpx2.USE_CLIENT_DEFAULT, **parts: Any
+    ) -> httpx2.Request:
+        limits = self.timeout if timeout is httpx2.USE_CLIENT_DEFAULT else httpx2.Timeout(timeout)
+        return httpx2.Request(method, _parsed(str(url)), extensions={"timeout": limits.as_dict()}, **parts)
+
+    def send(self, request: httpx2.Request, **_more: Any) -> httpx2.Response:
+        """Send once. The answer is read already, ``stream`` or not; 3xx are answers, too."""
+        response = self._direct.handle_request(request)
+        response.request = request
+        return response
+
+
+#: Endpoints are few, and parsing an address is slow.
+_parsed = lru_cache(maxsize=64)(httpx2.URL)
+
+
 @lru_cache(maxsize=2)
 def shared_client(allow_private: bool) -> httpx2.Client:
     """Return the process's one client for all vendors, keys and SDKs; nobody closes it."""
-    return httpx2.Client(transport=Urllib3Transport(guarded=not allow_private), timeout=60.0)
+    return DirectClient(Urllib3Transport(guarded=not allow_private), timeout=60.0)

@@ -5,6 +5,7 @@ Wire format: https://platform.openai.com/docs/api-reference/chat/create (as of 2
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -57,6 +58,7 @@ def test_the_request_is_what_the_wire_format_wants(wire):
     (asked,) = wire.asked
     assert (asked.method, asked.path) == ("POST", "/v1/chat/completions")
     assert asked.headers["authorization"] == "Bearer sk-1"
+    assert "x-stainless-os" not in asked.headers
     assert asked.json() == {
         "model": "m1",
         "messages": [{"role": "user", "content": "你好"}],
@@ -72,6 +74,12 @@ def test_the_answer_comes_with_its_model_and_tokens(wire):
 
     assert (answer.text, answer.model) == ("您好！", "m1-2026")
     assert (answer.prompt_tokens, answer.completion_tokens) == (7, 3)
+
+
+def test_an_answer_is_read_whatever_type_it_claims_to_have(wire):
+    wire.answers(Scripted(json.dumps(completion()), headers={"Content-Type": "text/plain"}))
+
+    assert provider(wire.url).chat(REQUEST).text == "您好！"
 
 
 def test_unknown_tokens_stay_unknown(wire):
@@ -113,6 +121,8 @@ def test_json_is_asked_for_only_where_the_endpoint_knows_it(wire):
         (Scripted(completion("", finish_reason="content_filter")), "content_policy"),
         (Scripted(completion(None, refusal="no")), "content_policy"),
         (Scripted({**completion(), "choices": []}), "bad_answer"),
+        (Scripted({**completion(), "choices": {"message": "?"}}), "bad_answer"),
+        (Scripted(["?"]), "bad_answer"),
         (Scripted({"hello": 1}), "bad_answer"),
         (Scripted("not json at all"), "bad_answer"),
         (Scripted("{broken", headers={"Content-Type": "application/json"}), "bad_answer"),
