@@ -29,7 +29,18 @@ from worktool_ai.lib.clock import now
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.json_rows import decode
 
-__all__ = ["Claim", "HeadRun", "claim", "claim_heads", "due_count", "head_runs", "holder", "release_idle", "renew"]
+__all__ = [
+    "Claim",
+    "HeadRun",
+    "claim",
+    "claim_heads",
+    "due_count",
+    "give_back_idle",
+    "head_runs",
+    "holder",
+    "release_idle",
+    "renew",
+]
 
 HISTORY_LINES = 20
 
@@ -148,22 +159,24 @@ def claim(count: int) -> list[Claim]:
         return _claim(cursor, count)
 
 
-def claim_heads(count: int) -> tuple[list[Claim], list[HeadRun]]:
-    """Take up to ``count`` due conversations and their head runs, in one transaction.
+def claim_heads(cursor: Any, count: int) -> tuple[list[Claim], list[HeadRun]]:
+    """Take up to ``count`` due conversations and their head runs, in the caller's transaction.
 
-    Conversations that turn out to have nothing to do are given back; they are among the claims all the same.
+    Conversations that turn out to have nothing to do are among the claims all the same: :func:`give_back_idle`.
     """
-    with tx(), connection.cursor() as cursor:
-        claims = _claim(cursor, count)
-        rows = _activate(cursor, [item.conversation_id for item in claims]) if claims else []
+    claims = _claim(cursor, count)
+    rows = _activate(cursor, [item.conversation_id for item in claims]) if claims else []
     return claims, _found(claims, rows)
 
 
 def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
     """Mark each claimed conversation's head run active and read it. A run found active was interrupted before."""
+    if not claims:
+        return []
     with tx(), connection.cursor() as cursor:
-        rows = _activate(cursor, _lock(cursor, claims))
-    return _found(claims, rows)
+        found = _found(claims, _activate(cursor, _lock(cursor, claims)))
+    give_back_idle(claims, found)
+    return found
 
 
 def _claim(cursor: Any, count: int) -> list[Claim]:
@@ -179,11 +192,14 @@ def _activate(cursor: Any, conversations: Sequence[UUID]) -> list[Any]:
 
 def _found(claims: Sequence[Claim], rows: Sequence[Any]) -> list[HeadRun]:
     by_conversation = {item.conversation_id: item for item in claims}
-    found = [_head_run(by_conversation[row[1]], row) for row in rows]
-    missing = by_conversation.keys() - {run.claim.conversation_id for run in found}
-    if missing:
-        release_idle([by_conversation[conversation] for conversation in missing])
-    return found
+    return [_head_run(by_conversation[row[1]], row) for row in rows]
+
+
+def give_back_idle(claims: Sequence[Claim], heads: Sequence[HeadRun]) -> None:
+    """Give back those claimed conversations that turned out to have no run to be walked now."""
+    idle = set(claims) - {head.claim for head in heads}
+    if idle:
+        release_idle(sorted(idle, key=lambda item: item.conversation_id))
 
 
 def release_idle(claims: Sequence[Claim]) -> None:

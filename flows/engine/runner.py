@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db import DatabaseError
 from pydantic import ValidationError
 
 from flows.context import StandardContext, to_api
@@ -41,7 +42,7 @@ from worktool_ai.events.types import Event
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.concurrency import run_all
 
-__all__ = ["LostLease", "advance_conversation"]
+__all__ = ["LostLease", "advance_conversation", "close"]
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +94,24 @@ def _walk(head: HeadRun) -> tuple[int, int]:
     except (GraphError, ValidationError) as error:
         return _held(interruptions.fail(head, error)), 0
     return walk.go(), walk.sent
+
+
+def close(head: HeadRun) -> Progress | None:
+    """Walk a run that comes back with what it waited for to its end; return its rows, which nobody has written.
+
+    None where that is not all: it wants something done, waits again, or its walk breaks off (and will again, where
+    that is told).
+    """
+    if not head.steps or interruptions.is_poisonous(head):
+        return None
+    try:
+        walk = Walk(head)
+        return None if walk.interpreter.advance(now()) else walk.finish([])
+    except DatabaseError:
+        raise
+    except Exception as error:
+        log.info("engine.not_closed", runId=str(head.run_id), error=type(error).__name__)
+        return None
 
 
 def _held(queued: int | None) -> int:
@@ -243,6 +262,10 @@ class Walk:
         return queued
 
     def _leave(self, waits: list[Request]) -> int:
+        self.finish(waits)
+        return self._commit()
+
+    def finish(self, waits: list[Request]) -> Progress:
         """End the run, or let it settle or park, and settle the customer's line with what is known now."""
         context, failure = self.interpreter.context, self.interpreter.failure
         progress = self.progress
@@ -260,7 +283,8 @@ class Walk:
         progress.outcome = context.outcome or ""
         if progress.reason:
             progress.settlement = self._settlement(progress.reason)
-        return self._commit()
+        self._collect()
+        return progress
 
     def _settlement(self, reason: str) -> Settlement:
         context = self.interpreter.context

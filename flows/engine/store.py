@@ -34,7 +34,7 @@ from worktool_ai.lib.db import tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.ids import uuid7
 
-__all__ = ["EffectRow", "Progress", "WaitRow", "write", "write_with"]
+__all__ = ["EffectRow", "Progress", "WaitRow", "write", "write_with", "write_within"]
 
 _FENCE = """
 wanted AS (
@@ -162,16 +162,27 @@ def write(group: Sequence[Progress]) -> dict[Claim, int]:
     return held
 
 
-def _write(group: Sequence[Progress]) -> dict[Claim, int] | None:
-    """Write all of a group, or nothing and return None where one of it has lost its lease."""
+def write_within(cursor: Any, group: Sequence[Progress]) -> dict[Claim, int]:
+    """Write a group in the caller's transaction, whose leases it has locked; returns as :func:`write` does.
+
+    Everything is written whether or not all fences held: where one may have fallen the caller compares, and rolls back.
+    """
     if not group:
         return {}
+    bulk.execute(cursor, [_fence_part(group), *_parts(group)], _HELD)
+    held = _held(cursor)
+    failed = [item.run_id for item in group if item.withdraws]
+    if failed:
+        withdraw_queued(failed)
+    return held
+
+
+def _write(group: Sequence[Progress]) -> dict[Claim, int] | None:
+    """Write all of a group, or nothing and return None where one of it has lost its lease."""
     try:
         with tx(), connection.cursor() as cursor:
-            bulk.execute(cursor, [_fence_part(group), *_parts(group)], _HELD)
-            held = _held(cursor)
+            held = write_within(cursor, group)
             if len(held) == len(group):
-                _withdraw(group)
                 return held
             transaction.set_rollback(True)
     except IntegrityError:  # whoever took a run over has written some of the same steps
@@ -200,7 +211,8 @@ def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> in
             return None
         progress.effects.extend(perform())
         bulk.execute(cursor, _parts([progress]))
-        _withdraw([progress])
+        if progress.withdraws:
+            withdraw_queued([progress.run_id])
     return queued
 
 
@@ -211,12 +223,6 @@ def _fence(cursor: Any, group: Sequence[Progress]) -> dict[Claim, int]:
 
 def _held(cursor: Any) -> dict[Claim, int]:
     return {Claim(conversation_id, epoch): queued for conversation_id, epoch, queued in cursor.fetchall()}
-
-
-def _withdraw(group: Sequence[Progress]) -> None:
-    failed = [item.run_id for item in group if item.withdraws]
-    if failed:
-        withdraw_queued(failed)
 
 
 def _fence_part(group: Sequence[Progress]) -> Part:

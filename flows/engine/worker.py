@@ -16,6 +16,7 @@ from flows.engine import claims
 from flows.engine.claims import HeadRun
 from flows.engine.group_writer import writer
 from flows.engine.runner import advance_conversation
+from flows.engine.taking import take
 from worktool_ai.lib.concurrency import run_all
 
 __all__ = ["Slots", "advance", "slots"]
@@ -102,12 +103,12 @@ def advance(count: int) -> int:
     wanted = min(asked_for, MAX_BATCH, slots.free())
     if wanted <= 0:
         return 0
-    claimed, heads = claims.claim_heads(wanted)
-    slots.take({head.claim.conversation_id for head in heads})
-    if len(claimed) == wanted < asked_for:
+    taken = take(wanted)
+    slots.take({head.claim.conversation_id for head in taken.heads})
+    if taken.claimed == wanted < asked_for:
         doorbell.ring(asked_for - wanted)  # somebody else can begin while we wait for models
-    run_all([partial(_advance_one, head) for head in heads])
-    return len(claimed)
+    run_all([partial(_advance_one, head) for head in taken.heads])
+    return taken.claimed
 
 
 def _advance_one(head: HeadRun) -> None:

@@ -26,7 +26,7 @@ def looked() -> TableVersions:
 
 def test_they_change_with_every_change_and_with_nothing_else(looked: TableVersions) -> None:
     def known() -> Any:
-        return looked.known([TemplateCategory, MessageTemplate])
+        return looked.look([TemplateCategory, MessageTemplate])
 
     seen = [known()]
     category = TemplateCategory.objects.create(name="问候语")
@@ -44,29 +44,29 @@ def test_they_change_with_every_change_and_with_nothing_else(looked: TableVersio
 
 def test_a_row_exchanged_for_another_is_a_change(looked: TableVersions) -> None:
     TemplateCategory.objects.create(name="问候语")
-    before = looked.known([TemplateCategory])
+    before = looked.look([TemplateCategory])
     TemplateCategory.objects.all().delete()
     TemplateCategory.objects.create(name="问候语")
 
-    assert looked.known([TemplateCategory]) != before
+    assert looked.look([TemplateCategory]) != before
 
 
 def test_what_changes_all_day_is_no_change(looked: TableVersions) -> None:
     builders.robot()
-    before = looked.known([Robot])
+    before = looked.look([Robot])
     Robot.objects.update(last_callback_at=now())
-    assert looked.known([Robot]) is before
+    assert looked.look([Robot]) is before
     Robot.objects.update(name="另一个名字")
-    assert looked.known([Robot]) != before
+    assert looked.look([Robot]) != before
 
 
 def test_all_tables_of_a_process_are_looked_up_in_one_statement(
     looked: TableVersions, django_assert_num_queries: Any
 ) -> None:
-    looked.known([Robot, RobotGroup])
-    looked.known([TemplateCategory])
+    looked.look([Robot, RobotGroup])
+    looked.look([TemplateCategory])
     with django_assert_num_queries(1):
-        assert {Robot, RobotGroup, TemplateCategory} <= looked.known([TemplateCategory]).keys()
+        assert {Robot, RobotGroup, TemplateCategory} <= looked.known().keys()
 
 
 def test_a_copy_is_made_anew_only_when_one_of_its_own_tables_has_changed(looked: TableVersions) -> None:

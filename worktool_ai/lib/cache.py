@@ -47,7 +47,7 @@ class VersionedCache(Generic[T]):
         held = self._held
         if held is None:
             return self._first()
-        known = self.versions.known(self.tables)
+        known = self.versions.known()
         if known is not held.known and self._may_load() and self._lock.acquire(blocking=False):
             try:
                 held = self._follow(held, known)
@@ -63,7 +63,7 @@ class VersionedCache(Generic[T]):
         with self._lock:
             held = self._held
             if held is None:
-                known = self.versions.known(self.tables)
+                known = self.versions.look(self.tables)
                 held = self._held = _Copy(self._load(), known)
             return held.value
 

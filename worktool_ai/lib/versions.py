@@ -46,16 +46,18 @@ class TableVersions:
         self._known: Known = MappingProxyType({})
         self._looked_at = float("-inf")
 
-    def known(self, tables: Sequence[Table]) -> Known:
-        """Return what is known, at most ``max_age_s`` (plus one look) behind the database, these tables included.
+    def look(self, tables: Sequence[Table]) -> Known:
+        """Look now, at these tables too from now on. Raises a database error."""
+        with self._lock:
+            self._look({*self._known, *tables})
+            return self._known
 
-        While one caller looks the others get what was known. A database error leaves that in use (it is logged);
-        for a table that was never looked at it is raised.
+    def known(self) -> Known:
+        """Return what is known of all tables, at most ``max_age_s`` (plus one look) behind the database.
+
+        While one caller looks the others get what was known. A database error leaves that in use (it is logged).
         """
-        if not all(table in self._known for table in tables):
-            with self._lock:
-                self._look({*self._known, *tables})
-        elif time.monotonic() - self._looked_at >= self.max_age_s and self._lock.acquire(blocking=False):
+        if time.monotonic() - self._looked_at >= self.max_age_s and self._lock.acquire(blocking=False):
             try:
                 self._look_again()
             finally:
