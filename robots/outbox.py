@@ -23,9 +23,8 @@ from functools import lru_cache, partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import OperationalError
 
-from robots import files, results, switches
+from robots import files, switches
 from robots.caches import robots_by_id
 from robots.client import Credentials, NoCredentials, NotSent, Rejected, Throttled, Unknown, platform
 from robots.error_codes import describe
@@ -33,14 +32,14 @@ from robots.limiter import Grant, LimiterError, limiter, share_of_sends
 from robots.models import CommandState
 from robots.outbox_claim import candidates, claim, close
 from robots.outbox_requests import Request, requests, wanted
+from robots.outcomes import Outcomes
 from robots.pump import Found, Pump
-from robots.transitions import Change, Changed, apply
+from robots.transitions import Change, Changed
 from robots.turn import TICK_S, turn_of
 from worktool_ai.lib import clock
 from worktool_ai.lib.concurrency import spawn
 from worktool_ai.lib.db import borrowed, tx
 from worktool_ai.lib.failpoints import reach
-from worktool_ai.lib.gathering import gather
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["drain", "host", "wake"]
@@ -54,15 +53,10 @@ FREEZE_S = 3.0
 MAX_BACKOFF_S = 15
 #: A command without a deadline gives up after so many attempts that never reached the platform.
 MAX_ATTEMPTS = 20
-#: An outcome waits so long for others that are on their way, again while some keep coming, and at most the second
-#: figure in all: a commit each would cost more than the calls.
-GATHER_S, LONGEST_GATHER_S = 0.005, 0.05
 #: So often somebody looks anyway (robots.poll_outbox).
 POLL_S = 1.0
 #: No leave.
 NOTHING = Grant((), 0.0)
-#: Outcomes are worth more than a moment of waiting: without them a command waits a minute for reconciliation.
-WRITE_ATTEMPTS = 5
 
 
 def drain() -> int:
@@ -103,7 +97,7 @@ def _round() -> Found:
     """Claim what may leave now; returns the calls to make, and how many commands left the queue."""
     _Process.may_wait = True  # until we know better: outcomes that are written meanwhile are not in what is seen here
     with borrowed():
-        found = candidates(MAX_BATCH)
+        found = candidates(MAX_BATCH, _outcomes.answered())
     if not found:
         return Found()
     leaving = [one for one in found if one.is_to_be_sent]
@@ -120,6 +114,12 @@ def _round() -> Found:
     _Process.may_wait = found[0].queued > claimed + closed
     left_out = found[0].queued > MAX_BATCH or claimed < sum(len(request.ids) for request in planned)
     return Found(calls, claimed + closed, more=closed > 0 or (claimed > 0 and left_out))
+
+
+def _look_again() -> None:
+    """A room may be free."""
+    if _Process.may_wait:
+        _pump.ring()
 
 
 def _look_again_in(seconds: float) -> None:
@@ -143,7 +143,8 @@ def _claim(grant: Grant, planned: Sequence[Request]) -> tuple[list[Callable[[], 
     reach("outbox.before_claim")
     not_after = time.monotonic() + FREEZE_S
     with borrowed():
-        changed = claim(process_name(), [id_ for request in planned for id_ in request.ids])
+        ids = [id_ for request in planned for id_ in request.ids]
+        changed = claim(process_name(), ids, _outcomes.answered())
     claimed = {command.id: command for command in changed}
     calls: list[Callable[[], None]] = []
     unused: list[int] = []
@@ -265,69 +266,6 @@ def _told(error: Rejected) -> str:
     return f"{meaning}: {error.message}" if error.message else meaning
 
 
-# -- outcomes, written together ----------------------------------------------------------------------------------------
-
-
-class _Outcomes:
-    """Writes outcomes together: while one write is on its way, the next ones gather."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: list[Change] = []
-        self._is_writing = False
-        self._expected = 0
-
-    def expect(self, calls: int) -> None:
-        """Say that so many calls more (or fewer) will have an outcome."""
-        with self._lock:
-            self._expected += calls
-
-    def put(self, outcomes: Sequence[Change]) -> None:
-        """Have a call's outcomes written, by this caller or by the one that is writing already."""
-        with self._lock:
-            self._waiting += outcomes
-            self._expected -= 1
-            if self._is_writing:
-                return
-            self._is_writing = True
-        try:
-            self._gather()
-            while batch := self._take():
-                _write_patiently(batch)
-                if _Process.may_wait:
-                    _pump.ring()  # for its room
-                self._gather()
-        except BaseException:
-            self._is_writing = False
-            raise
-
-    def _gather(self) -> None:
-        gather(lambda: len(self._waiting), lambda: bool(self._expected), window_s=GATHER_S, longest_s=LONGEST_GATHER_S)
-
-    def _take(self) -> list[Change]:
-        with self._lock:
-            batch, self._waiting = self._waiting, []
-            self._is_writing = bool(batch)
-            return batch
-
-
-def _write_patiently(batch: Sequence[Change]) -> None:
-    for attempt in range(1, WRITE_ATTEMPTS + 1):
-        try:
-            return _write(batch)
-        except OperationalError:
-            if attempt == WRITE_ATTEMPTS:
-                raise
-            time.sleep(0.2 * 2**attempt)
-    return None
-
-
-def _write(batch: Sequence[Change]) -> None:
-    with tx():
-        changed = apply(batch)
-        results.adopt(command for command in changed if command.state == CommandState.ACCEPTED)
-
-
 @lru_cache(maxsize=1)
 def _token(pid: int) -> str:
     return secrets.token_hex(4)
@@ -341,4 +279,4 @@ def process_name() -> str:
 
 _waiting = threading.Lock()
 _pump = Pump(_round, lambda: turn_of(process_name(), settings.REDIS_BROKER_URL, settings.REDIS_PREFIX), TICK_S)
-_outcomes = _Outcomes()
+_outcomes = Outcomes(_look_again)

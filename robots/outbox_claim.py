@@ -40,6 +40,7 @@ AWAITS_APOLOGY = f"""(
 
 #: Queued, due, of a robot that sends itself and is not known to be offline, first in its room (none before it is
 #: queued, being sent or unknown), and no equal one is on the phone. What takes back passes a phone that is offline.
+#: One that was answered holds nobody, even while its answer is still being written.
 #: OFFSET 0 keeps the planner from joining all open commands with each other, which it does when its statistics date
 #: from an empty queue: each command looks its room up in the index instead.
 _NEXT = f"""
@@ -55,6 +56,7 @@ WHERE command.state = '{CommandState.QUEUED}'
     WHERE earlier.robot_id = command.robot_id AND earlier.target = command.target AND earlier.seq < command.seq
       AND earlier.state IN ('{CommandState.QUEUED}', '{CommandState.SENDING}', '{CommandState.UNKNOWN}')
       AND (earlier.state <> '{CommandState.UNKNOWN}' OR earlier.sending_at > %(held_since)s)
+      AND earlier.id <> ALL(%(answered)s::uuid[])
     OFFSET 0)
   AND (command.kind IN {TAKING_BACK} OR {NO_EQUAL})
 """
@@ -165,24 +167,24 @@ class Candidate:
         return self.verdict == CommandState.SENDING
 
 
-def candidates(limit: int) -> list[Candidate]:
+def candidates(limit: int, answered: Collection[UUID] = ()) -> list[Candidate]:
     """Return the first ``limit`` commands that could be claimed now: alert, human, reply, bulk, then by age.
 
-    No two of them are equal.
+    No two of them are equal. ``answered`` are being sent as far as the database knows, but the platform has answered.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES, _parameters(limit=limit))
+        cursor.execute(_CANDIDATES, _parameters(limit=limit, answered=list(answered)))
         found = [Candidate(*row) for row in cursor.fetchall()]
     return list({(one.robot_id, one.fingerprint): one for one in reversed(found)}.values())[::-1]
 
 
-def claim(sender: str, ids: Collection[UUID]) -> list[Changed]:
+def claim(sender: str, ids: Collection[UUID], answered: Collection[UUID] = ()) -> list[Changed]:
     """Mark these candidates as being sent by ``sender``, as far as they still may leave; returns what has changed.
 
     One statement: outside of a transaction it is committed when it returns, as it must be before the first call.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, _parameters(sender=sender, ids=list(ids)))
+        cursor.execute(_CLAIM, _parameters(sender=sender, ids=list(ids), answered=list(answered)))
         return changed_rows(cursor.fetchall())
 
 
@@ -214,4 +216,4 @@ def _run(statement: str, parameters: dict[str, Any]) -> Sequence[Changed]:
 
 def _parameters(**more: Any) -> dict[str, Any]:
     now: datetime = clock.now()
-    return {"now": now, "held_since": now - HOLD_UNKNOWN, "stopped": what_stopped(), **more}
+    return {"now": now, "held_since": now - HOLD_UNKNOWN, "stopped": what_stopped(), "answered": [], **more}

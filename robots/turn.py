@@ -26,6 +26,8 @@ __all__ = ["TICK_S", "TURN_S", "Turn", "turn_of"]
 logger = get_logger(__name__)
 
 TURN_S = 1.0
+#: A turn that was taken a moment ago is not asked for again.
+RENEWAL_S = 0.2
 #: How often the holder listens while it waits for calls.
 TICK_S = 0.02
 #: A bell that nobody has heard for so long was answered by a poll.
@@ -68,12 +70,18 @@ class Turn:
         # The braces keep both keys in one slot of a cluster.
         self._keys = [f"{prefix}:{{outbox}}:turn", f"{prefix}:{{outbox}}:bell"]
         self._arguments = [who, round(TURN_S * 1000), round(BELL_S * 1000)]
-        self._silent_until = float("-inf")
+        self._silent_until = self._surely_until = float("-inf")
         self._take, self._hear, self._leave = (store.register_script(text) for text in (_TAKE, _HEAR, _LEAVE))
 
     def take(self) -> bool:
         """Take or keep the turn; false when another process has it, for which a bell is left."""
-        return self._asks(self._take, otherwise=True)
+        if time.monotonic() < self._surely_until:
+            return True
+        begun = time.monotonic()
+        if not self._asks(self._take, otherwise=True):
+            return False
+        self._surely_until = begun + RENEWAL_S
+        return True
 
     def hear(self) -> bool:
         """Keep the turn, and tell whether another process has rung."""
@@ -81,6 +89,7 @@ class Turn:
 
     def leave(self) -> bool:
         """Lay the turn down; true, and it is kept, when another process has rung meanwhile."""
+        self._surely_until = float("-inf")
         return self._asks(self._leave, otherwise=False)
 
     def _asks(self, script: Any, *, otherwise: bool) -> bool:

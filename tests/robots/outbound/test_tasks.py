@@ -9,7 +9,7 @@ import redis
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from robots import caches, outbox, tasks
+from robots import caches, outbox, outcomes, tasks
 from robots.limiter import Limiter
 from robots.models import Command, CommandResult, Robot
 from robots.simulator.testing import SimulatorClient
@@ -74,14 +74,14 @@ def test_without_the_limiter_nothing_is_sent(
 def test_an_outcome_outlives_a_moment_without_the_database(
     queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command, write, failures = queue(), outbox._write, [OperationalError("away"), OperationalError("away")]
+    command, write, failures = queue(), outcomes._write, [OperationalError("away"), OperationalError("away")]
 
     def write_later(batch: Any) -> None:
         if failures:
             raise failures.pop()
         write(batch)
 
-    monkeypatch.setattr(outbox, "_write", write_later)
+    monkeypatch.setattr(outcomes, "_write", write_later)
     outbox.drain()
     assert state_of(command) in ("accepted", "done")
 
