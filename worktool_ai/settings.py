@@ -13,7 +13,10 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from worktool_ai.lib import logs
+from worktool_ai.lib import (
+    lean_imports,  # noqa: F401  # the first import of libraries that it keeps lean
+    logs,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"

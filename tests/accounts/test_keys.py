@@ -18,7 +18,7 @@ from robots.models import Robot
 from robots.services import create_robot
 from worktool_ai.accounts import keys
 from worktool_ai.accounts.models import AuditEntry
-from worktool_ai.lib import crypto, heartbeats, sealed_rows
+from worktool_ai.lib import crypto, heartbeats, keyring, sealed_rows
 from worktool_ai.lib.sealed_rows import columns, columns_of
 from worktool_ai.supervisor.layout import Credentials, new_encryption_key
 
@@ -28,7 +28,7 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
 def key_id(key: str) -> str:
-    return crypto._key_id(key)
+    return keyring.id_of(key)
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from robots.client import NoCredentials, platform
 from robots.models import Mode, Robot
 from tests.monitoring import builders
 from worktool_ai.accounts.models import Role
-from worktool_ai.lib import crypto
+from worktool_ai.lib import crypto, keyring
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_the_start_names_each_row_and_goes_on(rows):
     err = StringIO()
     call_command("prepare", stdout=StringIO(), stderr=err)
     told = err.getvalue()
-    lost = crypto._key_id(OLD)
+    lost = keyring.id_of(OLD)
     for line in (
         f"alerts.NotificationChannel “群机器人” ({rows['channel'].pk}), config.secret: secret under key {lost}",
         f"personas.AIModel “豆包” ({rows['model'].pk}), api_key: secret under key {lost}",
@@ -100,7 +100,7 @@ def test_one_alert_tells_of_it_and_closes_once_the_key_is_back(settings):
 
 
 def test_the_pages_of_the_rows_say_what_to_do(rows):
-    lost = crypto._key_id(OLD)
+    lost = keyring.id_of(OLD)
     for row, field in (("model", "API key"), ("robot", "Robot id"), ("channel", "Configuration (secret)")):
         shown = change_page(rows[row])
         assert f"{field} cannot be decrypted: its key {lost} is not in ENCRYPTION_KEYS. Enter it again here." in shown
@@ -125,7 +125,7 @@ def test_a_row_is_saved_and_its_secret_entered_again(rows):
     model = AIModel.objects.get(pk=rows["model"].pk)
     model.note = "edited while its key was lost"
     model.save()
-    assert crypto.key_id_of(AIModel.objects.get(pk=model.pk).api_key.token) == crypto._key_id(OLD), "nothing is lost"
+    assert crypto.key_id_of(AIModel.objects.get(pk=model.pk).api_key.token) == keyring.id_of(OLD), "nothing is lost"
     services.set_robot_key(rows["robot"], "rk", "test")
     services.change_platform_id(rows["robot"], "wt-entered-again", "test")
     services.rotate_callback_key(rows["robot"], "test")

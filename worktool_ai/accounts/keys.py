@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
 from worktool_ai.lib import heartbeats
-from worktool_ai.lib.crypto import UndecryptableError, current_key_id, decrypt, encrypt, key_id_of, known_key_ids
+from worktool_ai.lib.crypto import UndecryptableError, decrypt, encrypt, key_id_of
 from worktool_ai.lib.db import tx
+from worktool_ai.lib.keyring import current_key_id, known_key_ids
 from worktool_ai.lib.sealed_rows import Column, Row, replace, rows
 
 __all__ = ["Tally", "behind", "rotate", "tally", "unneeded_keys"]

@@ -15,10 +15,10 @@ from uuid import UUID
 import psycopg
 import redis
 from django.conf import settings
-from django.db import connection
 
 from worktool_ai.events.cursor import BatchPosition, stream_key
 from worktool_ai.lib import logs
+from worktool_ai.lib.postgres import parameters
 
 __all__ = ["Relay", "run"]
 
@@ -27,18 +27,20 @@ logger = logs.get_logger(__name__)
 #: Entries kept for panels that fall behind; older ones are read from the table.
 STREAM_LENGTH = 20_000
 BATCH_ROWS = 500
-#: Seconds between two looks: short while events come, longer when it is quiet.
-POLL_MIN_S, POLL_MAX_S = 0.05, 0.1
+#: Seconds between two looks. Each that finds something costs a second statement, which writes.
+POLL_S = 0.1
 RETRY_MIN_S, RETRY_MAX_S = 0.2, 5.0
 #: Session-level advisory lock: one relay, whoever else is started.
 LOCK_ID = 0x5E1A_7E1A
 
-#: The items as text: they are passed on as they are.
+#: The items as text: they are passed on as they are. The position in subqueries: joined, it would be compared with
+#: every row of the last two days at each look, because the index could not begin there.
 _NEXT = """
-SELECT batch.xid, batch.id, batch.items::text FROM events_eventbatch batch, events_relayposition at
-WHERE at.id = 1 AND (batch.xid, batch.id) > (at.xid, at.batch_id)
-  AND batch.xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY batch.xid, batch.id LIMIT %s
+WITH at AS MATERIALIZED (SELECT epoch, xid, batch_id FROM events_relayposition WHERE id = 1)
+SELECT xid, id, items::text, (SELECT epoch FROM at) FROM events_eventbatch
+WHERE (xid, id) > ((SELECT xid FROM at), (SELECT batch_id FROM at))
+  AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xid, id LIMIT %s
 """
 _MOVE = (
     "UPDATE events_relayposition SET xid = %s::text::xid8, batch_id = %s, updated_at = clock_timestamp() "
@@ -54,9 +56,7 @@ class Relay:
     """One connection to each store; any error of either is the caller's: it makes a new relay and goes on."""
 
     def __init__(self) -> None:
-        parameters = connection.get_connection_params()
-        parameters.pop("context", None)
-        self._database = psycopg.connect(**parameters, autocommit=True)
+        self._database = psycopg.connect(**parameters(), autocommit=True)
         self._redis: redis.Redis = redis.Redis.from_url(
             settings.REDIS_BROKER_URL, socket_timeout=5, socket_connect_timeout=2
         )
@@ -73,22 +73,14 @@ class Relay:
 
     def step(self) -> int:
         """Publish what is due and move on; returns the number of batches."""
-        batches = [
-            (BatchPosition(int(xid), number), items)
-            for xid, number, items in self._database.execute(_NEXT, [BATCH_ROWS]).fetchall()
-        ]
-        if batches:
-            epoch = self._epoch()
+        rows = self._database.execute(_NEXT, [BATCH_ROWS]).fetchall()
+        if rows:
+            *_, epoch = rows[-1]
+            batches = [(BatchPosition(int(xid), number), items) for xid, number, items, _ in rows]
             self._publish(epoch, batches)
             last, _items = batches[-1]
             self._database.execute(_MOVE, [str(last.xid), last.id, epoch])
-        return len(batches)
-
-    def _epoch(self) -> UUID:
-        row = self._database.execute("SELECT epoch FROM events_relayposition WHERE id = 1").fetchone()
-        assert row is not None  # written by lock()
-        epoch: UUID = row[0]
-        return epoch
+        return len(rows)
 
     def _publish(self, epoch: UUID, batches: Sequence[tuple[BatchPosition, str]]) -> None:
         key = stream_key(epoch)
@@ -125,12 +117,10 @@ def _relay_until_error(stop: threading.Event, beat: Callable[[], Any]) -> None:
             if stop.wait(1.0):
                 return
         logger.info("relay.started")
-        quiet = POLL_MIN_S
         while not stop.is_set():
             count = relay.step()
             beat()
-            quiet = POLL_MIN_S if count else min(quiet * 1.2, POLL_MAX_S)
             if count < BATCH_ROWS:
-                stop.wait(quiet)
+                stop.wait(POLL_S)
     finally:
         relay.close()

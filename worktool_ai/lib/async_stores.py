@@ -6,20 +6,17 @@ from typing import Any
 
 import psycopg
 import redis.asyncio
-from django.db import connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-__all__ = ["connect_postgres", "redis_client"]
+from worktool_ai.lib.postgres import parameters
 
-#: Of Django's parameters those that configure its own cursors.
-_DJANGOS = frozenset({"cursor_factory", "context", "prepare_threshold"})
+__all__ = ["connect_postgres", "redis_client"]
 
 
 async def connect_postgres(application_name: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
     """Open an autocommit connection to the default database; the caller limits the time and closes it."""
-    params = {k: v for k, v in connection.get_connection_params().items() if k not in _DJANGOS}
-    return await psycopg.AsyncConnection.connect(**{**params, "application_name": application_name}, autocommit=True)
+    return await psycopg.AsyncConnection.connect(**parameters(application_name=application_name), autocommit=True)
 
 
 def redis_client(url: str, timeout_s: float) -> redis.asyncio.Redis:

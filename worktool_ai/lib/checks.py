@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
-from worktool_ai.lib import crypto, hooks
+from worktool_ai.lib import hooks, keyring
 
 __all__ = ["encryption_keys_are_usable", "every_hook_is_bound"]
 
@@ -23,7 +23,7 @@ def every_hook_is_bound(**_options: Any) -> list[CheckMessage]:
 def encryption_keys_are_usable(**_options: Any) -> list[CheckMessage]:
     """lib.E002: without a key no secret can be stored or read."""
     try:
-        crypto.current_key_id()
+        keyring.current_key_id()
     except ImproperlyConfigured as error:
         hint = "a key is 32 random bytes in URL-safe base64 (cryptography.fernet.Fernet.generate_key())"
         return [Error(str(error), hint=hint, id="lib.E002")]

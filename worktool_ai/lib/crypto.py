@@ -8,18 +8,15 @@ then dropping it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from django import forms
-from django.conf import settings
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import Exact, IsNull
 from django.db.models.query_utils import DeferredAttribute
@@ -29,6 +26,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
 from worktool_ai.lib.config import PluginConfig, is_secret, models_in
+from worktool_ai.lib.keyring import keyring
 
 __all__ = [
     "CLEAR",
@@ -36,13 +34,11 @@ __all__ = [
     "Secret",
     "SecretFormField",
     "UndecryptableError",
-    "current_key_id",
     "decrypt",
     "encrypt",
     "fingerprint",
     "is_sealed",
     "key_id_of",
-    "known_key_ids",
     "load_config",
     "map_sealed",
     "mask",
@@ -70,42 +66,6 @@ class UndecryptableError(Exception):
         self.key_id = key_id
 
 
-class _Keyring:
-    """The keys of one setting value, by their ids."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        if not keys:
-            raise ImproperlyConfigured("ENCRYPTION_KEYS is empty: set at least one Fernet key")
-        try:
-            self.keys = {_key_id(key): Fernet(key) for key in keys}
-        except ValueError as error:
-            raise ImproperlyConfigured(f"ENCRYPTION_KEYS holds something that is no Fernet key: {error}") from None
-        self.current = _key_id(keys[0])
-
-
-def _key_id(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:8]
-
-
-@lru_cache(maxsize=8)
-def _keyring_of(keys: tuple[str, ...]) -> _Keyring:
-    return _Keyring(keys)
-
-
-def _keyring() -> _Keyring:
-    return _keyring_of(tuple(settings.ENCRYPTION_KEYS))
-
-
-def current_key_id() -> str:
-    """Return the id of the key that encrypts now; ``ImproperlyConfigured`` when no usable key is set."""
-    return _keyring().current
-
-
-def known_key_ids() -> list[str]:
-    """Return the ids of all keys that can decrypt, the encrypting one first."""
-    return list(_keyring().keys)
-
-
 def key_id_of(token: str) -> str:
     """Return the id of the key that a token was made with, without opening it; ``?`` for what is no token at all,
     which may be a secret that somebody wrote there by hand: it is never quoted.
@@ -118,8 +78,8 @@ def encrypt(text: str) -> str:
     """Return ``<key id>:<Fernet token>``; the empty text stays empty."""
     if not text:
         return ""
-    keyring = _keyring()
-    return f"{keyring.current}:{keyring.keys[keyring.current].encrypt(text.encode()).decode()}"
+    keys = keyring()
+    return f"{keys.current}:{keys.keys[keys.current].encrypt(text.encode()).decode()}"
 
 
 def decrypt(token: str) -> str:
@@ -128,7 +88,7 @@ def decrypt(token: str) -> str:
         return ""
     key_id = key_id_of(token)
     body = token.partition(":")[2]
-    fernet = _keyring().keys.get(key_id)
+    fernet = keyring().keys.get(key_id)
     if key_id == "?":
         raise UndecryptableError(key_id, "the stored value is no encrypted one")
     if fernet is None:

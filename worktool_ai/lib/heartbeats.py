@@ -21,7 +21,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worktool_ai.lib.crypto import known_key_ids
+from worktool_ai.lib.keyring import known_key_ids
 from worktool_ai.lib.logs import get_logger
 
 __all__ = ["PARTS", "Heartbeat", "Part", "beat", "key", "newest", "parse", "read_all"]

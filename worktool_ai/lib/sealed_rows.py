@@ -24,8 +24,8 @@ from worktool_ai.lib.crypto import (
     UndecryptableError,
     decrypt,
     is_sealed,
-    known_key_ids,
 )
+from worktool_ai.lib.keyring import known_key_ids
 
 __all__ = ["Column", "Row", "Unreadable", "columns", "columns_of", "replace", "rows", "unreadable", "unreadable_of"]
 

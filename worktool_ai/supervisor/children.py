@@ -55,10 +55,8 @@ class Program:
 def programs_of(listening_fd: int, simulator_port: int | None, worker_processes: int, data_dir: Path) -> list[Program]:
     """Return the programs of the product in the order in which they start."""
     manage = (sys.executable, "manage.py")
-    # -q: without the banner; our one log has lines, not pictures
-    quiet = ("-W", "ignore:You're running the worker")
-    celery = (sys.executable, *quiet, "-m", "celery", "-q", "-A", "worktool_ai.celery")
-    lone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    # each as lean as its work allows: what it needs of Django, Celery and of us, and no command line around it
+    worker = (sys.executable, "-W", "ignore:You're running the worker", "-m", "worktool_ai.worker")
     # ``prepare`` has run Django's checks, which load every page of the admin: 10 MB in each process that shows none
     unchecked = {"CELERY_SKIP_CHECKS": "1"}
     schedule = str(data_dir / "beat-schedule")
@@ -68,7 +66,7 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
         Program("consumer", (*manage, "consume_inbound"), stage=2, grace_s=4, hung_s=HUNG_S),
         Program(
             "worker",
-            (*celery, "worker", "-P", "gevent", "-c", "1000", *lone),
+            worker,
             stage=3,
             grace_s=8,
             copies=worker_processes,
@@ -77,13 +75,12 @@ def programs_of(listening_fd: int, simulator_port: int | None, worker_processes:
         ),
         Program(
             "beat",
-            (*celery, "beat", "--schedule", schedule),
+            (sys.executable, "-m", "worktool_ai.beat", "--schedule", schedule),
             stage=2,
             grace_s=4,
-            environment=unchecked,
             hung_s=HUNG_S,
         ),
-        Program("relay", (*manage, "relay_events"), stage=3, grace_s=8, hung_s=HUNG_S),
+        Program("relay", (sys.executable, "-m", "worktool_ai.events"), stage=3, grace_s=8, hung_s=HUNG_S),
     ]
     if simulator_port is not None:
         # without Django: it stands in for a foreign platform and is up before our own processes

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from worktool_ai.accounts import keys
-from worktool_ai.lib.crypto import current_key_id, known_key_ids
+from worktool_ai.lib.keyring import current_key_id, known_key_ids
 from worktool_ai.lib.sealed_rows import columns
 from worktool_ai.supervisor.layout import Credentials, new_encryption_key
 

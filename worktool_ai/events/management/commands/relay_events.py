@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from worktool_ai.events import relay
-from worktool_ai.lib import memory, watchdog
-from worktool_ai.lib.heartbeats import beat
+from worktool_ai.events.process import serve
 
 
 class Command(BaseCommand):
@@ -17,9 +13,4 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        watchdog.feed()
-        memory.settle()
-        relay.run(stop, lambda: beat("relay"))
+        serve()
