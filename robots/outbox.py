@@ -199,7 +199,7 @@ def _deliver(commands: Sequence[Changed], leave: _Leave) -> None:
             error=outcome.error_reason or "",
             **({"shared": len(commands)} if len(commands) > 1 else {}),
         )
-    _outcomes.put(outcomes)
+    _outcomes.put(commands, outcomes)
 
 
 def _call(commands: Sequence[Changed], leave: _Leave) -> list[Change]:

@@ -7,7 +7,7 @@ The platform posts a result once and never again; several commands of one reques
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -21,8 +21,9 @@ from robots.models import CommandState
 from robots.result_rows import OrphanRow, SentCommand
 from robots.transitions import Change, Changed, apply
 from worktool_ai.lib import clock
+from worktool_ai.lib.db import borrowed, tx
 
-__all__ = ["adopt", "adopt_strays", "outcome_of", "record"]
+__all__ = ["adopt", "adopt_early", "adopt_strays", "outcome_of", "record"]
 
 #: Where the race between an answer and its result is looked for; after it, the slow query decides.
 STRAY_AGE = timedelta(minutes=10)
@@ -74,6 +75,15 @@ def adopt(accepted: Iterable[Changed]) -> None:
     ids = {command.platform_id for command in accepted if command.platform_id}
     if ids:
         _adopt(result_rows.orphans_of(ids))
+
+
+def adopt_early(platform_ids: Collection[str]) -> None:
+    """The same for these ids, in a transaction of its own, and only where there are any."""
+    with borrowed():
+        orphans = result_rows.orphans_of(platform_ids)
+    if orphans:
+        with tx():
+            _adopt(orphans)
 
 
 def adopt_strays() -> None:

@@ -5,8 +5,8 @@ Every function here runs in the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,12 @@ from robots.answered import Answer
 from robots.caches import RobotSnapshot, robots_by_id
 from robots.models import Command, CommandState, Conversation, Reason, Room
 from robots.models.commands import FINAL, command_status
-from worktool_ai.events.services import record
+from worktool_ai.events.services import part_about_changed, record
 from worktool_ai.events.types import Event, EventType
 from worktool_ai.lib import clock
 from worktool_ai.lib.json_rows import decode, encode
 
-__all__ = ["Change", "Changed", "announce", "apply", "changed_rows"]
+__all__ = ["Change", "Changed", "announce", "apply", "changed_rows", "note"]
 
 MAX_REASON = 500
 #: An answer in one of these was taken back; lines with one of these reasons were thought to be answered by it.
@@ -104,8 +104,7 @@ ORDER BY changed.priority, changed.seq
 
 _FINAL_LIST = ", ".join(f"'{state}'" for state in sorted(FINAL))
 
-_APPLY = f"""
-WITH changed AS (
+_CHANGE = f"""changed AS (
     UPDATE {Command._meta.db_table} AS command SET
         state = change.state,
         platform_id = coalesce(change.platform_id, command.platform_id),
@@ -122,8 +121,18 @@ WITH changed AS (
     WHERE command.id = change.id AND change.was ? command.state
       AND (change.sender IS NULL OR command.sender = change.sender AND command.attempts = change.attempts)
     RETURNING command.*
-) {CHANGED_ROWS}
-"""  # noqa: S608
+)"""  # noqa: S608
+
+_APPLY = f"WITH {_CHANGE} {CHANGED_ROWS}"
+
+#: Also which of them have a result that came before their platform id was known.
+_NOTE = """
+SELECT changed.id, EXISTS (
+    SELECT FROM robots_commandresult AS early
+    WHERE early.command_id IS NULL AND changed.platform_id <> ''
+      AND (early.platform_id = changed.platform_id OR early.inner_id = changed.platform_id AND early.inner_id <> ''))
+FROM changed
+"""
 
 
 def apply(changes: Sequence[Change]) -> list[Changed]:
@@ -136,6 +145,32 @@ def apply(changes: Sequence[Change]) -> list[Changed]:
         changed = changed_rows(cursor.fetchall())
     announce(changed)
     return changed
+
+
+def note(changes: Sequence[Change], known: Mapping[UUID, Changed]) -> dict[UUID, bool]:
+    """Make changes that end no command, with their events, in one statement, which is a transaction of its own outside
+    of one. ``known`` holds the commands as they were.
+
+    Returns those that did change, and whether a result of each has come before.
+    """
+    told = [(one.id, event) for one in changes for event in _events_of(one, known[one.id])]
+    events = part_about_changed(told)
+    statement = f"WITH {_CHANGE}{', ' + events.sql if told else ''} {_NOTE}"
+    rows = encode([_row(change) for change in changes])
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"changes": rows, "now": clock.now(), events.name: encode(told)})
+        return dict(cursor.fetchall())
+
+
+def _events_of(change: Change, command: Changed) -> list[Event]:
+    after = replace(
+        command,
+        state=change.state,
+        platform_id=change.platform_id or command.platform_id,
+        error_code=command.error_code if change.error_code is None else change.error_code,
+        error_reason=command.error_reason if change.error_reason is None else change.error_reason,
+    )
+    return _events(after, robots_by_id().get(command.robot_id))
 
 
 def changed_rows(rows: Iterable[Sequence[Any]]) -> list[Changed]:

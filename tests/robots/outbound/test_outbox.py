@@ -274,6 +274,8 @@ def test_a_late_answer_is_believed_but_not_over_a_decision(queue: Queue, simulat
     done.join()
     assert state_of(believed) == "accepted"
     assert state_of(overruled) == "not_accepted"
+    assert [event["data"]["sendId"] for event in events("command_sent")] == [str(believed.pk)]
+    assert [event["data"]["sendId"] for event in events("message_sent")] == [str(believed.pk)]
 
 
 def test_a_slow_call_does_not_keep_other_rooms_waiting(queue: Queue, simulator: SimulatorClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from robots import outbox, results
+from robots import outbox, outcomes, results
 from robots.error_codes import TABLE, describe
 from robots.inbound.parse import ParsedResult
 from robots.models import Command, CommandResult, Robot
@@ -177,6 +177,39 @@ def test_answer_and_result_that_missed_each_other_are_joined(queue: Queue, robot
     with transaction.atomic():
         results.adopt_strays()
     assert state_of(command) == "done"
+
+
+@pytest.mark.parametrize("comes", ["before", "while", "after"])
+def test_a_result_that_crosses_its_answer_ends_its_command_without_the_poll(
+    queue: Queue,
+    simulator: SimulatorClient,
+    robot: Robot,
+    monkeypatch: pytest.MonkeyPatch,
+    final_commands: list[UUID],
+    comes: str,
+) -> None:
+    """Before the answer is written; stored while it is, neither seeing the other; a moment after."""
+    command, note = queue(), outcomes.note
+
+    def crossing(changes: Any, known: Any) -> Any:
+        (change,) = changes
+        if comes == "before":
+            record(result(robot, change.platform_id))
+        seen = note(changes, known)
+        if comes == "while":
+            CommandResult.objects.create(
+                robot=robot, platform_id=change.platform_id, error_code=0, raw={}, received_at=now()
+            )
+        return seen
+
+    monkeypatch.setattr(outcomes, "note", crossing)
+    outbox.drain()
+    command.refresh_from_db()
+    if comes == "after":
+        record(result(robot, command.platform_id))
+    assert state_of(command) == "done"
+    assert CommandResult.objects.get().command == command
+    assert final_commands == [command.pk]
 
 
 def test_a_command_accepted_without_an_id_is_found_by_content(queue: Queue, robot: Robot) -> None:

@@ -76,10 +76,10 @@ def test_an_outcome_outlives_a_moment_without_the_database(
 ) -> None:
     command, write, failures = queue(), outcomes._write, [OperationalError("away"), OperationalError("away")]
 
-    def write_later(batch: Any) -> None:
+    def write_later(*batch: Any) -> Any:
         if failures:
             raise failures.pop()
-        write(batch)
+        return write(*batch)
 
     monkeypatch.setattr(outcomes, "_write", write_later)
     outbox.drain()
