@@ -107,7 +107,7 @@ def guess(model: IntentModel, text: str, evidence: Evidence, verdict: Recognitio
 
 def danger(judgement: Judgement, evidence: Evidence) -> float:
     """Return by how much a line is inside the border of danger, which is wider for what is said to the company."""
-    inside = max(margin for (intent, _), margin in judgement.margins.items() if intent == RISK)
+    inside = max([margin for (intent, _), margin in judgement.margins.items() if intent == RISK])
     return inside + ADDRESSED * evidence.addressed
 
 

@@ -11,7 +11,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,8 @@ class IntentModel:
         self.topics = {own: [t for intent, t in self.labels if intent == own and t] for own in self.intents}
         self._names = bytes(arrays["tokens"]).decode().split("\n")
         self._rows = {token: row for row, token in enumerate(self._names)}
-        self._idf = arrays["idf"].astype(np.float32)
+        self._columns = {label: column for column, label in enumerate(self.labels)}
+        self._idf: list[float] = arrays["idf"].astype(np.float32).tolist()
         self._weights: NDArray[np.int8] = arrays["weights"]
         self._scale: Floats = arrays["scale"]
         self._bias: Floats = arrays["bias"]
@@ -80,7 +81,7 @@ class IntentModel:
 
     def _check(self) -> None:
         expected = (len(self._names), len(self.labels))
-        if self._weights.shape != expected or self._idf.shape != expected[:1] or self._bias.shape != expected[1:]:
+        if self._weights.shape != expected or len(self._idf) != expected[0] or self._bias.shape != expected[1:]:
             raise ModelError(f"intent model: weights of {self._weights.shape} do not fit {expected}; train it anew")
         unknown = {*self.intents} ^ {intent.key for intent in load_intents()}
         if unknown:
@@ -104,34 +105,43 @@ class IntentModel:
         """Return the probabilities for a line's tokens; unknown tokens count nothing."""
         import numpy as np
 
-        known = [(self._rows[gram], 1 + math.log(count)) for gram, count in grams.items() if gram in self._rows]
-        values = [(row, weight * float(self._idf[row])) for row, weight in known]
-        norm = math.sqrt(sum(value * value for _, value in values)) or 1.0
-        tokens = [(row, value / norm) for row, value in values]
-        tokens += [(self._rows[m], by * float(self._idf[self._rows[m]])) for m, by in marks.items() if m in self._rows]
-        rows = np.fromiter((row for row, _ in tokens), np.intp, len(tokens))
-        by = np.fromiter((value for _, value in tokens), np.float32, len(tokens))
+        tokens = self._weighed(grams)
+        tokens += [
+            (row, by * self._idf[row]) for mark, by in marks.items() if (row := self._rows.get(mark)) is not None
+        ]
+        rows = np.array([row for row, _ in tokens], np.intp)
+        by = np.array([value for _, value in tokens], np.float32)
         scores = (self._weights[rows] * by[:, None]).sum(axis=0) * self._scale + self._bias
         shares = np.exp(SHARPNESS * (scores - scores.max()))
-        labels = dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
+        labels = dict(zip(self.labels, (shares / shares.sum()).tolist(), strict=True))
         intents = dict.fromkeys(self.intents, 0.0)
         for (intent, _), share in labels.items():
             intents[intent] += share
-        return Judgement(labels, intents, dict(zip(self.labels, map(float, scores), strict=True)), tokens)
+        return Judgement(labels, intents, dict(zip(self.labels, scores.tolist(), strict=True)), tokens)
+
+    def _weighed(self, grams: Mapping[str, float]) -> list[tuple[int, float]]:
+        """Return the rows of known n-grams with what each counts; the squares add up to one."""
+        found = [(self._rows[gram], count) for gram, count in grams.items() if gram in self._rows]
+        values = [self._idf[row] if count == 1 else (1 + math.log(count)) * self._idf[row] for row, count in found]
+        norm = math.sqrt(sum([value * value for value in values])) or 1.0
+        return [(row, value / norm) for (row, _), value in zip(found, values, strict=True)]
 
     def reasons(self, judgement: Judgement, label: Label, most: int = 4) -> list[str]:
         """Return the n-grams (else the rules and shapes) that spoke most for a label."""
-        column = self._weights[:, self.labels.index(label)]
-        spoke = sorted(((int(column[row]) * by, row) for row, by in judgement.tokens), reverse=True)
-        names = [self._names[row] for weight, row in spoke if weight > 0]
-        said = [name.strip(BEGIN + END) for name in names if not name.startswith((SHAPE, RULE))]
+        weights = self._weights[[row for row, _ in judgement.tokens], self._columns[label]].tolist()
+        counted = zip(weights, judgement.tokens, strict=True)
+        spoke = sorted([(weight * by, row) for weight, (row, by) in counted if weight * by > 0], reverse=True)
+        names = [self._names[row] for _, row in spoke]
+        said = (name.strip(BEGIN + END) for name in names if not name.startswith((SHAPE, RULE)))
         return _without_parts(said, most) or [name.lstrip(SHAPE + RULE) for name in names[:most]]
 
 
-def _without_parts(grams: Sequence[str], most: int) -> list[str]:
+def _without_parts(grams: Iterable[str], most: int) -> list[str]:
     """Leave out n-grams that are part of a stronger one."""
     kept: list[str] = []
     for gram in grams:
-        if len(kept) < most and gram.strip() and not any(gram in other for other in kept):
+        if gram.strip() and not any(gram in other for other in kept):
             kept.append(gram)
+            if len(kept) == most:
+                break
     return kept

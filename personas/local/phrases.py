@@ -1,17 +1,18 @@
 """Phrases of rules and the search for all of them in one pass.
 
 A phrase is plain Chinese with two signs: ``*`` stands for at most :data:`GAP` characters (``怎么*退款``), ``+``
-joins parts that must all occur, in any order (``快递+没到``). One automaton finds the literal pieces of all
-phrases; the few phrases whose pieces all occur are then looked at closely. Gaps inside the automaton would
-multiply its states.
+joins parts that must all occur, in any order (``快递+没到``). The line is looked through once for the literal pieces of
+all phrases; the few phrases whose pieces all occur are then looked at closely.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import re2
 
+from personas.local.needs import needs_of
 from personas.local.normalise import normalise
 
 __all__ = ["GAP", "PatternSet", "PhraseSet", "parse_phrase"]
@@ -19,10 +20,13 @@ __all__ = ["GAP", "PatternSet", "PhraseSet", "parse_phrase"]
 GAP = 8
 
 #: Bytes that one automaton may use for the states it remembers; with fewer it forgets and rebuilds them all the time.
-MEMORY = 24 << 20
+MEMORY = 2 << 20
 
-#: Patterns that share an automaton.
-PATTERNS_TOGETHER = 16
+#: How many needs of a pattern are looked at, those that fewest lines meet first.
+NEEDS_LOOKED_AT = 4
+
+#: Characters by which pieces are found.
+OPENING = 2
 
 #: Parts joined by ``+``, each the pieces between ``*``.
 Parts = tuple[tuple[str, ...], ...]
@@ -37,55 +41,103 @@ def parse_phrase(phrase: str) -> Parts:
 
 
 class PatternSet:
-    """Patterns in RE2 syntax, searched ``together`` at a time, in time linear in the text.
+    """Patterns in RE2 syntax, searched in time linear in the text.
 
-    The states of an automaton for patterns with gaps multiply, those of several automata only add up.
+    Each has an automaton of its own: the states of one for all would multiply. Most are not searched at all, because
+    the text lacks characters that they cannot do without. That is found for all of them at once: a pattern has a bit
+    for each of its needs, in as many rows of bits as are looked at.
     """
 
-    def __init__(self, patterns: Sequence[str], *, together: int = PATTERNS_TOGETHER) -> None:
-        starts = range(0, len(patterns), together)
-        self._sets = [(start, _compiled(patterns[start : start + together])) for start in starts]
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._automata = [_compiled(pattern) for pattern in patterns]
+        self._met_by: dict[str, int] = {}
+        self._met = 0
+        for number, pattern in enumerate(patterns):
+            needs = sorted(needs_of(pattern), key=len)
+            for row in range(NEEDS_LOOKED_AT):
+                bit = 1 << row * len(patterns) + number
+                for character in needs[row] if row < len(needs) else ():
+                    self._met_by[character] = self._met_by.get(character, 0) | bit
+                self._met |= bit if row >= len(needs) else 0
 
     def search(self, text: str) -> list[int]:
         """Return the numbers of the patterns that occur, in ascending order."""
-        return [start + number for start, found in self._sets for number in sorted(found.Match(text) or ())]
+        encoded = text.encode()
+        return [number for number in self._possible(text) if self._automata[number].Match(encoded)]
+
+    def _possible(self, text: str) -> Iterator[int]:
+        met, patterns = self._met, len(self._automata)
+        for character in set(text):
+            met |= self._met_by.get(character, 0)
+        possible = met & (1 << patterns) - 1
+        for _ in range(1, NEEDS_LOOKED_AT):
+            met >>= patterns
+            possible &= met
+        while possible:
+            lowest = possible & -possible
+            possible ^= lowest
+            yield lowest.bit_length() - 1
 
 
-def _compiled(patterns: Sequence[str]) -> re2.Set:
+def _compiled(pattern: str) -> re2.Set:
     options = re2.Options()
     options.max_mem = MEMORY
     options.log_errors = False
     automaton = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        automaton.Add(pattern)
+    automaton.Add(pattern)
     automaton.Compile()
     return automaton
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """``pieces`` are the numbers of the literal pieces that a line must hold; ``parts`` is empty when that suffices."""
+
+    number: int
+    pieces: frozenset[int]
+    parts: Parts
 
 
 class PhraseSet:
     """All phrases of all rules; tells by number which of them a line contains."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        all_parts = [parse_phrase(phrase) for phrase in phrases]
         self._pieces: dict[str, int] = {}
-        self._by_piece: dict[int, list[int]] = {}
-        for number, parts in enumerate(all_parts):
+        lengths: dict[str, set[int]] = {}
+        self._by_piece: dict[int, list[_Phrase]] = {}
+        for number, phrase in enumerate(phrases):
+            parts = parse_phrase(phrase)
             pieces = [piece for part in parts for piece in part]
             ids = [self._pieces.setdefault(piece, len(self._pieces)) for piece in pieces]
-            rarest = ids[max(range(len(pieces)), key=lambda place: len(pieces[place]))]
-            self._by_piece.setdefault(rarest, []).append(number)
-        #: Of phrases with more than one piece; the others are found with their piece.
-        self._close_look = {number: parts for number, parts in enumerate(all_parts) if len(sum(parts, ())) > 1}
-        self._found = PatternSet([re2.escape(piece) for piece in self._pieces], together=max(len(self._pieces), 1))
+            for piece in pieces:
+                lengths.setdefault(piece[:OPENING], set()).add(len(piece))
+            rarest = self._pieces[max(pieces, key=len)]
+            close_look = parts if len(pieces) > 1 else ()
+            self._by_piece.setdefault(rarest, []).append(_Phrase(number, frozenset(ids), close_look))
+        #: What pieces begin with, and how long those are: so a line is looked through in steps of one lookup.
+        self._lengths = {opening: tuple(found) for opening, found in lengths.items()}
 
     def search(self, line: str) -> list[int]:
         """Return the numbers of the phrases that the normalised line contains, in ascending order."""
+        found = self._pieces_in(line)
         return sorted(
-            number
-            for piece in self._found.search(line)
-            for number in self._by_piece.get(piece, ())
-            if number not in self._close_look or all(_occurs(part, line) for part in self._close_look[number])
+            [
+                phrase.number
+                for piece in found
+                for phrase in self._by_piece.get(piece, ())
+                if not phrase.parts or (phrase.pieces <= found and all(_occurs(part, line) for part in phrase.parts))
+            ]
         )
+
+    def _pieces_in(self, line: str) -> set[int]:
+        found = set()
+        for start in range(len(line)):
+            for opening in (line[start], line[start : start + OPENING]):
+                for length in self._lengths.get(opening, ()):
+                    piece = self._pieces.get(line[start : start + length])
+                    if piece is not None:
+                        found.add(piece)
+        return found
 
 
 def _occurs(pieces: tuple[str, ...], line: str) -> bool:

@@ -85,6 +85,7 @@ class Candidate:
     intents: dict[str, float] = field(default_factory=dict)
     weights: list[float] = field(default_factory=list)
     explained: int = 0
+    evidence: float = 0.0
     score: float = 0.0
     found: list[str] = field(default_factory=list)
     rules: set[str] = field(default_factory=set)
@@ -94,18 +95,17 @@ class Candidate:
         return max(self.intents, key=lambda key: self.intents[key])
 
     @property
-    def evidence(self) -> float:
-        """The strongest rule counts whole, each further one by half of the one before; what speaks against, whole."""
-        for_it = sorted((weight for weight in self.weights if weight > 0), reverse=True)
-        against = sum(weight for weight in self.weights if weight < 0)
-        return against + sum(weight * FURTHER_RULE**place for place, weight in enumerate(for_it))
-
-    @property
     def rank(self) -> int:
         """A call for help that names its topic is as loud as any service line."""
         if self.intent == "help" and self.topic:
             return RANK["service"]
         return RANK.get(self.intent, RANK_OF_OTHERS)
+
+    def sum_up(self) -> None:
+        """The strongest rule counts whole, each further one by half of the one before; what speaks against, whole."""
+        for_it = sorted([weight for weight in self.weights if weight > 0], reverse=True)
+        against = sum([weight for weight in self.weights if weight < 0])
+        self.evidence = against + sum([weight * FURTHER_RULE**place for place, weight in enumerate(for_it)])
 
     def add(self, rule: Rule, needles: list[_Needle]) -> None:
         self.rules.add(rule.slug)
@@ -182,7 +182,12 @@ def _gather(by_rule: dict[str, list[_Needle]]) -> dict[str, Candidate]:
     candidates: dict[str, Candidate] = {}
     for found in by_rule.values():
         rule = found[0].rule
-        candidates.setdefault(rule.topic or rule.intent, Candidate(rule.topic)).add(rule, found)
+        key = rule.topic or rule.intent
+        if key not in candidates:
+            candidates[key] = Candidate(rule.topic)
+        candidates[key].add(rule, found)
+    for candidate in candidates.values():
+        candidate.sum_up()
     return candidates
 
 
