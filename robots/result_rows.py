@@ -72,9 +72,9 @@ _OLDEST_FIRST = " ORDER BY received_at, id"
 _ORPHANS = f"{_ORPHAN} AND (platform_id = ANY(%(ids)s) OR (inner_id = ANY(%(ids)s) AND inner_id <> '')){_OLDEST_FIRST}"
 
 _STRAYS = f"""
-{_ORPHAN} AND received_at > %(since)s AND platform_id IN (
+{_ORPHAN} AND received_at > %(since)s AND platform_id = ANY(ARRAY(
     SELECT platform_id FROM robots_command
-     WHERE state = '{CommandState.ACCEPTED}' AND accepted_at > %(since)s AND platform_id <> ''){_OLDEST_FIRST}
+     WHERE state = '{CommandState.ACCEPTED}' AND accepted_at > %(since)s AND platform_id <> '')){_OLDEST_FIRST}
 """  # noqa: S608 - constants of ours only
 
 _INSERT = """

@@ -75,7 +75,10 @@ def follow() -> None:
 
 def cancellable() -> QuerySet[Command]:
     """Return what the platform has accepted, nobody has cancelled yet, and could be taken out of a phone's queue."""
-    others = Command.objects.filter(robot=OuterRef("robot"), platform_id=OuterRef("platform_id"))
+    # without an empty id in words too: the partial index is used only where its condition is said
+    others = Command.objects.filter(robot=OuterRef("robot"), platform_id=OuterRef("platform_id")).exclude(
+        platform_id=""
+    )
     return (
         Command.objects.filter(
             ~Exists(others.exclude(pk=OuterRef("pk"))),  # the platform would drop those too

@@ -233,6 +233,8 @@ class Command(models.Model):
             # accepted ones that still wait for their result
             models.Index(fields=["accepted_at"], condition=models.Q(state="accepted"), name="robots_command_waiting"),
             models.Index(fields=["run_id"], condition=models.Q(run_id__isnull=False), name="robots_command_run"),
+            # stops of sending look each second for phones that were told to empty their queues
+            models.Index(fields=["created_at"], condition=models.Q(kind=304), name="robots_command_clear_all"),
         ]
 
     def __str__(self) -> str:

@@ -145,10 +145,17 @@ class Message(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    robot = models.ForeignKey(Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot"))
+    # every line writes each index of this table three times over: foreign keys share the indexes below
+    robot = models.ForeignKey(
+        Robot, on_delete=models.PROTECT, related_name="messages", verbose_name=_("robot"), db_index=False
+    )
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="messages", verbose_name=_("room"))
     conversation = models.ForeignKey(
-        Conversation, on_delete=models.PROTECT, related_name="messages", verbose_name=_("conversation")
+        Conversation,
+        on_delete=models.PROTECT,
+        related_name="messages",
+        verbose_name=_("conversation"),
+        db_index=False,
     )
     direction = models.CharField(_("direction"), max_length=3, choices=Direction)
     sender_name = models.CharField(_("person"), max_length=200)
@@ -164,6 +171,7 @@ class Message(models.Model):
         on_delete=models.PROTECT,
         related_name="messages",
         verbose_name=_("media"),
+        db_index=False,
     )
     picture_text = models.TextField(
         _("what is on the picture"), blank=True, default="", db_default="", help_text=_("In a model's words.")
@@ -178,6 +186,7 @@ class Message(models.Model):
         on_delete=models.PROTECT,
         related_name="duplicates",
         verbose_name=_("duplicate of"),
+        db_index=False,
     )
     intent = models.CharField(_("intent"), max_length=32, blank=True)
     intent_confidence = models.FloatField(_("confidence"), null=True, blank=True)
@@ -216,6 +225,10 @@ class Message(models.Model):
                 name="robots_message_question",
             ),
             models.Index(fields=["platform_id"], condition=~models.Q(platform_id=""), name="robots_message_platform"),
+            models.Index(fields=["media"], condition=models.Q(media__isnull=False), name="robots_message_media"),
+            models.Index(
+                fields=["duplicate_of"], condition=models.Q(duplicate_of__isnull=False), name="robots_message_duplicate"
+            ),
         ]
 
     def __str__(self) -> str:
