@@ -53,6 +53,15 @@ def test_chinese_is_not_escaped(stderr):
     assert "回答" in stderr.getvalue()
 
 
+@pytest.mark.parametrize("value", [{1: "a"}, 2**70, "half \ud83d", {"when": object}])
+def test_nothing_is_too_odd_for_a_line(stderr, value):
+    logs.get_logger("ours").info("odd", value=value)
+    logs.get_logger("ours").info("next")
+    odd, following = (json.loads(line) for line in stderr.getvalue().splitlines())
+    assert (odd["event"], following["event"]) == ("odd", "next")
+    assert odd["value"]
+
+
 def test_an_exception_stays_one_line(lines):
     try:
         raise ValueError("boom?robotId=wt-secret")

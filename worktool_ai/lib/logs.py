@@ -6,12 +6,16 @@ Every line carries ``time``, ``level``, ``logger``, ``event`` and what was bound
 
 from __future__ import annotations
 
+import json
+import logging
 import logging.config
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
+import orjson
 import structlog
 from structlog.types import EventDict, Processor
 
@@ -28,6 +32,8 @@ _SECRET_IN_TEXT = re.compile(
     r"|(/worktool/callback/)[^/\s\"'<>]+(?=/)",
     re.IGNORECASE,
 )
+#: Without one of these there is none.
+_MARKS = ("=", " ", "/")
 _MASKED = "•••"
 
 #: Libraries that bring handlers of their own, and libraries whose every request is a line at INFO.
@@ -85,6 +91,8 @@ def configure(log_format: str = "json", level: str = "INFO") -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    # no line shows them, and each is looked up for each line; in a greenlet that makes a thread object every time
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     config = _logging_dict(log_format, level)
     logging.config.dictConfig(config)
     return config
@@ -100,15 +108,20 @@ def masked(name: str, value: Any) -> Any:
 
     Inside means: under such names in maps and lists, and as ``name=value`` in texts.
     """
-    if value and _SECRET_NAME.search(name):
+    if value and _is_secret(name):
         return _MASKED
     if isinstance(value, str):
-        return _SECRET_IN_TEXT.sub(_without_value, value)
+        return _SECRET_IN_TEXT.sub(_without_value, value) if any(mark in value for mark in _MARKS) else value
     if isinstance(value, Mapping):
         return {inner: masked(str(inner), item) for inner, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked("", item) for item in value]
     return value
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _without_value(found: re.Match[str]) -> str:
@@ -132,8 +145,15 @@ def _json_renderer() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
         mask_secrets,
-        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        structlog.processors.JSONRenderer(_json),
     ]
+
+
+def _json(event: EventDict, **_: Any) -> str:
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # a key that is no text, half a character, a number of more than 64 bits
+        return json.dumps(event, ensure_ascii=False, default=str)
 
 
 def _console_renderer() -> list[Processor]:
