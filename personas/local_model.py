@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from personas import caches
 from personas.budgets.prices import FREE
 from personas.chain import Chain
 from personas.checks import answer_problem
-from personas.local.reply import FALLBACK_CATEGORY, choose_template
+from personas.local.reply import FALLBACK_CATEGORY, Chosen, rank_templates
 from personas.types import (
     UNCLEAR,
     GenerateOptions,
@@ -29,8 +29,7 @@ from personas.types import (
     ReportOptions,
     TaskName,
 )
-from templates_lib.caches import TemplateSnapshot, templates
-from templates_lib.file_kinds import StoredFile
+from templates_lib.caches import TemplateSnapshot, templates_of
 from templates_lib.render import render
 from worktool_ai.lib import logs
 
@@ -42,6 +41,7 @@ PROVIDER = "local"
 
 #: What is said when not even a template is left: true, and it promises nothing but a reply.
 LAST_WORDS = "您好，您的消息已收到，我们会尽快回复您。"
+_LAST = {"text": LAST_WORDS, "kind": "hand_over"}
 
 #: Slugs of the templates that ask instead of answering start with these.
 ASK_BACK = "ask-back"
@@ -58,16 +58,22 @@ CATEGORY_OF_INTENT = {"chat": "闲聊回复", "welcome": "欢迎语", "conversio
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A template filled in; ``kind`` is what its text does. ``file`` goes out with it; without text, alone.
+    """A template and its text, filled in; ``kind`` is what that does. Without text its file goes out alone."""
 
-    ``variants`` say the same in other words.
-    """
-
-    slug: str
+    chosen: Chosen[TemplateSnapshot]
     text: str
     kind: ReplyKind
-    file: StoredFile | None = None
-    variants: tuple[str, ...] = ()
+
+    def fields(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Return it as fields of a result, with what says the same in other words."""
+        others = [render(body, values) for body in self.chosen.others]
+        return {
+            "text": self.text,
+            "kind": self.kind,
+            "template": self.chosen.template.slug,
+            "file": self.chosen.template.file,
+            "variants": tuple(other for other in others if other != self.text and not answer_problem(other)),
+        }
 
 
 def recognise(chain: Chain, persona: PersonaSnapshot, text: str) -> IntentRecognitionResult:
@@ -90,13 +96,13 @@ def reply(chain: Chain, persona: PersonaSnapshot, text: str, options: GenerateOp
     request = {"text": text, "kind": options.kind, "intent": options.intent, "topic": options.topic}
     try:
         choice = next(_choices(persona, text, options), None)
+        said = choice.fields(options.values) if choice else _LAST
     except Exception as error:
         logger.exception("local_reply_failed")
         _note(chain, "reply", persona, started, request, {}, error)
-        return _result(chain, persona, Choice("", LAST_WORDS, "hand_over"))
-    choice = choice or Choice("", LAST_WORDS, "hand_over")
-    _note(chain, "reply", persona, started, request, {"text": choice.text, "template": choice.slug})
-    return _result(chain, persona, choice)
+        return _result(chain, persona, _LAST)
+    _note(chain, "reply", persona, started, request, {"text": said["text"], "template": said.get("template", "")})
+    return _result(chain, persona, said)
 
 
 def hints(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> list[str]:
@@ -115,43 +121,46 @@ def report(chain: Chain, persona: PersonaSnapshot, data: Any, options: ReportOpt
 
 def _choices(persona: PersonaSnapshot, text: str, options: GenerateOptions) -> Iterator[Choice]:
     """Yield what may be said, best first: of each group of templates in turn, until all are used up."""
+    known = [name for name, value in options.values.items() if value.strip()]
     for kind, topic, candidates in _groups(options):
-        while candidates:
-            chosen = choose_template(
-                candidates,
-                options.intent,
-                topic,
-                persona.role_type,
-                options.seed,
-                text=text,
-                known=[name for name, value in options.values.items() if value.strip()],
-                private=not options.is_group,
-            )
-            if chosen is None:
-                break
-            candidates = [candidate for candidate in candidates if candidate is not chosen.template]
+        ranked = rank_templates(
+            candidates,
+            options.intent,
+            topic,
+            persona.role_type,
+            options.seed,
+            text=text,
+            known=known,
+            private=not options.is_group,
+        )
+        for chosen in ranked:
             said = render(chosen.body, options.values)
             file = chosen.template.file
             if not answer_problem(said) or (file and not said):
-                others = [render(body, options.values) for body in chosen.others]
-                variants = tuple(other for other in others if other != said and not answer_problem(other))
-                yield Choice(chosen.template.slug, said, _kind(chosen.template, kind), file, variants)
+                yield Choice(chosen, said, _kind(chosen.template, kind))
 
 
-def _groups(options: GenerateOptions) -> Iterator[tuple[ReplyKind, str | None, list[TemplateSnapshot]]]:
+def _groups(options: GenerateOptions) -> Iterator[tuple[ReplyKind, str | None, Sequence[TemplateSnapshot]]]:
     """The templates to choose from, as what, and under which category; the next group when one has nothing."""
-    known = templates()
-    answers = [t for t in known if not t.slug.startswith((ASK_BACK, ASK_FOR_TEXT))]
     if options.kind == "answer":
-        yield "answer", options.topic or CATEGORY_OF_INTENT.get(options.intent), answers
-        yield "answer", None, answers
+        topic = options.topic or CATEGORY_OF_INTENT.get(options.intent)
+        yield "answer", topic, _answers(topic)
+        yield "answer", None, _answers(None)
     elif options.kind == "hand_over":
         wanted = options.topic if options.topic in HANDING_OVER else None
-        yield "hand_over", wanted or (CALM_CATEGORY if options.intent == "risk" else HUMAN_CATEGORY), answers
+        topic = wanted or (CALM_CATEGORY if options.intent == "risk" else HUMAN_CATEGORY)
+        yield "hand_over", topic, _answers(topic)
     else:
         prefix = ASK_BACK if options.kind == "ask_back" else ASK_FOR_TEXT
-        yield options.kind, FALLBACK_CATEGORY, [t for t in known if t.slug.startswith(prefix)]
-    yield "hand_over", HUMAN_CATEGORY, answers
+        asking = [t for t in templates_of(FALLBACK_CATEGORY) if t.slug.startswith(prefix)]
+        yield options.kind, FALLBACK_CATEGORY, asking
+    yield "hand_over", HUMAN_CATEGORY, _answers(HUMAN_CATEGORY)
+
+
+def _answers(category: str | None) -> Sequence[TemplateSnapshot]:
+    """The templates of a category (without one: the general ones) that do not ask instead of answering."""
+    found = templates_of(category or FALLBACK_CATEGORY)
+    return [t for t in found if not t.slug.startswith((ASK_BACK, ASK_FOR_TEXT))]
 
 
 def _kind(template: TemplateSnapshot, wanted: ReplyKind) -> ReplyKind:
@@ -159,15 +168,11 @@ def _kind(template: TemplateSnapshot, wanted: ReplyKind) -> ReplyKind:
     return "hand_over" if wanted == "answer" and template.category in HANDING_OVER else wanted
 
 
-def _result(chain: Chain, persona: PersonaSnapshot, choice: Choice) -> GenerateReplyResult:
+def _result(chain: Chain, persona: PersonaSnapshot, said: Mapping[str, Any]) -> GenerateReplyResult:
     return GenerateReplyResult(
-        text=choice.text,
-        kind=choice.kind,
+        **said,
         source="template",
         provider=PROVIDER,
-        template=choice.slug or None,
-        file=choice.file,
-        variants=choice.variants,
         persona_id=str(persona.id),
         persona_type=persona.role_type,
         attempts=chain.attempts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from templates_lib.file_kinds import StoredFile
@@ -9,7 +11,7 @@ from templates_lib.models import MessageTemplate, TemplateCategory
 from worktool_ai.lib.cache import VersionedCache
 from worktool_ai.lib.db import borrowed
 
-__all__ = ["TemplateSnapshot", "clear", "templates"]
+__all__ = ["TemplateSnapshot", "clear", "templates", "templates_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,12 @@ class TemplateSnapshot:
 
 def templates() -> tuple[TemplateSnapshot, ...]:
     """Return all active templates in the order of their categories and slugs."""
-    return _cache.get()
+    return tuple(itertools.chain.from_iterable(_cache.get().values()))
+
+
+def templates_of(category: str) -> Sequence[TemplateSnapshot]:
+    """Return the active templates of a category (by its name) in the order of their slugs."""
+    return _cache.get().get(category, ())
 
 
 def clear() -> None:
@@ -38,14 +45,17 @@ def clear() -> None:
     _cache.clear()
 
 
-def _load() -> tuple[TemplateSnapshot, ...]:
+def _load() -> Mapping[str, Sequence[TemplateSnapshot]]:
+    by_category: dict[str, list[TemplateSnapshot]] = {}
     with borrowed():
         rows = (
             MessageTemplate.objects.filter(is_active=True)
             .select_related("category", "attachment")
             .defer("attachment__content")
         )
-        return tuple(_snapshot(row) for row in rows.order_by("category__order", "slug"))
+        for row in rows.order_by("category__order", "slug"):
+            by_category.setdefault(row.category.name, []).append(_snapshot(row))
+    return by_category
 
 
 def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
@@ -63,4 +73,6 @@ def _snapshot(row: MessageTemplate) -> TemplateSnapshot:
     )
 
 
-_cache: VersionedCache[tuple[TemplateSnapshot, ...]] = VersionedCache(_load, MessageTemplate, TemplateCategory)
+_cache: VersionedCache[Mapping[str, Sequence[TemplateSnapshot]]] = VersionedCache(
+    _load, MessageTemplate, TemplateCategory
+)

@@ -1,11 +1,11 @@
-"""Choosing what to say without a model: one template of the recognised topic, the same one on every replay."""
+"""Choosing what to say without a model: a template of the recognised topic, the same one on every replay."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from personas.local.normalise import normalise
 from templates_lib.render import variables_of
 
-__all__ = ["FALLBACK_CATEGORY", "Candidate", "Chosen", "choose_template"]
+__all__ = ["FALLBACK_CATEGORY", "Candidate", "Chosen", "rank_templates"]
 
 #: Where answers come from when a line has no topic.
 FALLBACK_CATEGORY = "通用回复"
@@ -62,8 +62,8 @@ class Chosen(Generic[CandidateT]):
     others: tuple[str, ...] = ()
 
 
-def choose_template(
-    candidates: Iterable[CandidateT],
+def rank_templates(
+    candidates: Sequence[CandidateT],
     intent: str,
     topic: str | None,
     persona_type: str,
@@ -72,25 +72,22 @@ def choose_template(
     text: str = "",
     known: Collection[str] = (),
     private: bool = False,
-) -> Chosen[CandidateT] | None:
-    """Choose the answer to a line, or None when no candidate may be used.
+) -> Iterator[Chosen[CandidateT]]:
+    """Yield the answers to a line, each the best of those that are left.
 
     Only templates of the topic (without one: of :data:`FALLBACK_CATEGORY`) that serve the intent and have a
     wording whose variables are all in ``known`` take part. They are ranked by how much of the customer's
     ``text`` their name and description share, then by persona type. What is still equal, and the wording,
     is drawn by ``seed`` (the message's id), so that a replayed run says the same.
     """
-    usable = [c for c in candidates if _serves(c, intent, topic) and _wordings(c, known, private=private)]
-    if not usable:
-        return None
-    fits = _fits(usable, text)
-    best = max(
-        usable,
-        key=lambda c: (fits[c.slug], c.persona_type == persona_type, not c.persona_type, _draw(seed, c.slug)),
-    )
-    wordings = _wordings(best, known, private=private)
-    first, *others = sorted(wordings, key=lambda wording: _draw(seed, wording), reverse=True)
-    return Chosen(best, first, tuple(others))
+    names = frozenset(known)
+    wordings = {c.slug: _wordings(c, names, private=private) for c in candidates if _serves(c, intent, topic)}
+    usable = [c for c in candidates if wordings.get(c.slug)]
+    while usable:
+        best = _best(usable, text, persona_type, seed)
+        first, *others = sorted(wordings[best.slug], key=lambda wording: _draw(seed, wording), reverse=True)
+        yield Chosen(best, first, tuple(others))
+        usable.remove(best)
 
 
 def _serves(candidate: Candidate, intent: str, topic: str | None) -> bool:
@@ -100,19 +97,30 @@ def _serves(candidate: Candidate, intent: str, topic: str | None) -> bool:
     return topic is not None or not candidate.intents or intent in candidate.intents
 
 
-def _wordings(candidate: Candidate, known: Collection[str], *, private: bool) -> list[str]:
+def _wordings(candidate: Candidate, known: frozenset[str], *, private: bool) -> list[str]:
     texts = [candidate.private_body] if private and candidate.private_body else []
     # without any text a template is the file that it sends
     texts = texts or [text for text in (candidate.body, *candidate.variants) if text] or [""]
-    return [text for text in texts if set(variables_of(text)) <= set(known)]
+    return [text for text in texts if known.issuperset(variables_of(text))]
+
+
+def _best(candidates: Sequence[CandidateT], text: str, persona_type: str, seed: str) -> CandidateT:
+    fits = _fits(candidates, text)
+    fit = max(fits.values())
+    fitting = [c for c in candidates if fits[c.slug] == fit]
+    if len(fitting) == 1:
+        return fitting[0]
+    return max(fitting, key=lambda c: (c.persona_type == persona_type, not c.persona_type, _draw(seed, c.slug)))
 
 
 def _fits(candidates: Sequence[Candidate], text: str) -> dict[str, float]:
     """How much of the line each candidate's name and description share; a pair that many share counts less."""
     pairs = _pairs(text)
     shared = {c.slug: pairs & _pairs(f"{c.name} {c.description}") for c in candidates}
-    common = Counter(pair for found in shared.values() for pair in found)
-    fits = {slug: sum(1 / common[pair] for pair in found) for slug, found in shared.items()}
+    common: dict[str, int] = {}
+    for pair in itertools.chain.from_iterable(shared.values()):
+        common[pair] = common.get(pair, 0) + 1
+    fits = {slug: sum([1 / common[pair] for pair in found]) for slug, found in shared.items()}
     return {slug: max(fit, _GENERAL_FIT) if slug.endswith(_GENERAL) else fit for slug, fit in fits.items()}
 
 

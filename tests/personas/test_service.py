@@ -191,7 +191,7 @@ def test_a_fault_of_the_local_model_itself_is_still_an_answer(monkeypatch):
     def broken(*_args, **_kwargs):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(local_model, "choose_template", broken)
+    monkeypatch.setattr(local_model, "rank_templates", broken)
     monkeypatch.setattr(caches, "recogniser", broken)
     ai = service()
 

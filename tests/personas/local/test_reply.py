@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from personas.local.recogniser import Recogniser
-from personas.local.reply import choose_template
+from personas.local.reply import rank_templates
 from personas.local.rules import load_rules
 from templates_lib.library import Template, Variable, load_library
 
@@ -22,7 +22,7 @@ def _template(slug, **changes):
 
 
 def _choose(candidates, *, topic="支付问题", intent="service", persona="service", seed="m1", **more):
-    return choose_template(candidates, intent, topic, persona, seed, **more)
+    return next(rank_templates(candidates, intent, topic, persona, seed, **more), None)
 
 
 @pytest.fixture(scope="module")
