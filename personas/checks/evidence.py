@@ -27,7 +27,7 @@ class Facts:
 
     @cached_property
     def plain(self) -> str:
-        return "\n".join(map(_normal, self.texts))
+        return "\n".join(map(normal_text, self.texts))
 
     @cached_property
     def figures(self) -> frozenset[tuple[str, str]]:
@@ -35,7 +35,7 @@ class Facts:
 
     @cached_property
     def squeezed(self) -> str:
-        return _NOT_ALPHANUMERIC.sub("", self.plain.lower())
+        return "".join(map(_squeezed, self.texts))
 
     @cached_property
     def numbers(self) -> frozenset[str]:
@@ -80,8 +80,8 @@ class Evidence:
 
 
 @lru_cache(maxsize=512)
-def _normal(text: str) -> str:
-    return normal_text(text)
+def _squeezed(text: str) -> str:
+    return _NOT_ALPHANUMERIC.sub("", normal_text(text).lower())
 
 
 def _without_zeros(number: str) -> str:

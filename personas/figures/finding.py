@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from personas.figures.numerals import NUMBER, normal_text, parse_number
+from personas.needs import Sieve
 
 __all__ = ["Figure", "Kind", "find_figures"]
 
@@ -237,6 +238,7 @@ _SOURCES: tuple[tuple[Kind, str, _Read], ...] = (
     ("number", r"(?<![\d.])\d{5,}(?!\d)", lambda match: match[0]),
 )
 _PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE), read) for kind, pattern, read in _SOURCES)
+_SIEVE = Sieve([pattern for _, pattern, _ in _SOURCES], ignore_case=True)
 
 #: ``3-5个工作日``: the first number has the second one's unit.
 _RANGE_START = re.compile(rf"({NUMBER})\s*[-~—到至]\s*$")
@@ -251,7 +253,8 @@ def find_figures(text: str) -> tuple[Figure, ...]:
         return ()
     taken = bytearray(len(plain))
     found: list[Figure] = []
-    for kind, pattern, read in _PATTERNS:
+    for number in _SIEVE.possible(plain):
+        kind, pattern, read = _PATTERNS[number]
         for match in pattern.finditer(plain):
             if not any(taken[match.start() : match.end()]) and (value := read(match)):
                 found.append(Figure(kind, value, match[0].strip(), match.start(), match.end()))

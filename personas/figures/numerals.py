@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 
 __all__ = ["NUMBER", "normal_text", "parse_number"]
 
@@ -22,6 +23,7 @@ _UNITS = {"十": 10, "百": 100, "千": 1000}
 _FACTORS = {"百": 100, "千": 1000, "k": 1000, "万": 10_000, "w": 10_000, "亿": 100_000_000}
 
 
+@lru_cache(maxsize=512)
 def normal_text(text: str) -> str:
     """Return the text in half width, without invisible characters and thousands separators."""
     kept_apart = _INVISIBLE.sub("", text).replace("，", "、")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import re2
 
-from personas.local.needs import needs_of
 from personas.local.normalise import normalise
+from personas.needs import Sieve
 
 __all__ = ["GAP", "PatternSet", "PhraseSet", "parse_phrase"]
 
@@ -21,9 +21,6 @@ GAP = 8
 
 #: Bytes that one automaton may use for the states it remembers; with fewer it forgets and rebuilds them all the time.
 MEMORY = 2 << 20
-
-#: How many needs of a pattern are looked at, those that fewest lines meet first.
-NEEDS_LOOKED_AT = 4
 
 #: Characters by which pieces are found.
 OPENING = 2
@@ -44,39 +41,17 @@ class PatternSet:
     """Patterns in RE2 syntax, searched in time linear in the text.
 
     Each has an automaton of its own: the states of one for all would multiply. Most are not searched at all, because
-    the text lacks characters that they cannot do without. That is found for all of them at once: a pattern has a bit
-    for each of its needs, in as many rows of bits as are looked at.
+    the text lacks characters that they cannot do without.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._automata = [_compiled(pattern) for pattern in patterns]
-        self._met_by: dict[str, int] = {}
-        self._met = 0
-        for number, pattern in enumerate(patterns):
-            needs = sorted(needs_of(pattern), key=len)
-            for row in range(NEEDS_LOOKED_AT):
-                bit = 1 << row * len(patterns) + number
-                for character in needs[row] if row < len(needs) else ():
-                    self._met_by[character] = self._met_by.get(character, 0) | bit
-                self._met |= bit if row >= len(needs) else 0
+        self._sieve = Sieve(patterns)
 
     def search(self, text: str) -> list[int]:
         """Return the numbers of the patterns that occur, in ascending order."""
         encoded = text.encode()
-        return [number for number in self._possible(text) if self._automata[number].Match(encoded)]
-
-    def _possible(self, text: str) -> Iterator[int]:
-        met, patterns = self._met, len(self._automata)
-        for character in set(text):
-            met |= self._met_by.get(character, 0)
-        possible = met & (1 << patterns) - 1
-        for _ in range(1, NEEDS_LOOKED_AT):
-            met >>= patterns
-            possible &= met
-        while possible:
-            lowest = possible & -possible
-            possible ^= lowest
-            yield lowest.bit_length() - 1
+        return [number for number in self._sieve.possible(text) if self._automata[number].Match(encoded)]
 
 
 def _compiled(pattern: str) -> re2.Set:

@@ -7,11 +7,11 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas.local.needs import needs_of
 from personas.local.normalise import normalise
 from personas.local.phrases import PatternSet, PhraseSet
 from personas.local.recogniser import ADDRESSING, ASKING, NEEDING
 from personas.local.rules import load_rules
+from personas.needs import needs_of
 from personas.training.examples import load_examples
 
 PATTERNS = [*(pattern for rule in load_rules() for pattern in rule.patterns), ASKING, ADDRESSING, NEEDING]
@@ -40,6 +40,14 @@ def occurring(patterns: list[str], text: str) -> list[int]:
 )
 def test_what_a_pattern_cannot_do_without(pattern, needs):
     assert [set(need) for need in needs_of(pattern)] == needs
+
+
+def test_what_stands_around_a_match_is_no_need_of_it():
+    assert [set(need) for need in needs_of("(?<!第)一(?=天|周)(?!半)月")] == [{"一"}, {"月"}]
+
+
+def test_where_case_does_not_count_letters_are_no_need():
+    assert [set(need) for need in needs_of("(vx|微)信A", ignore_case=True)] == [{"信"}]
 
 
 @pytest.mark.parametrize("pattern", ["(?i)abc", r"\pN退", r"\x{9000}", r"\Qa.b\E", "[[:alpha:]]退|x", r"[a-z\d]"])
