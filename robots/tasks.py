@@ -21,8 +21,8 @@ from robots import (
     unknown_sends,
     withdrawal,
 )
+from robots.agenda import agenda
 from robots.limiter import LimiterError, limiter
-from robots.models import Command, CommandState
 from robots.recovery import looking
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.heartbeats import beat
@@ -57,16 +57,21 @@ def drain_outbox() -> None:
 @shared_task(name="robots.poll_outbox", ignore_result=True)
 def poll_outbox() -> None:
     """Each second: say otherwise or close what may not leave as it is, join what missed each other, cancel, send."""
+    due = agenda()
     with tx():
-        equal.reword()
-        outbox_claim.apologise()
-        outbox_claim.close_overdue()
-        results.adopt_strays()
-        withdrawal.follow()
-        clearing.follow()
-        waiting = Command.objects.filter(state=CommandState.QUEUED).count()
-    beat("outbox", detail=f"{waiting} queued; {_usage()}", lag=waiting)
-    outbox.drain()
+        if due.queued:
+            equal.reword()
+            outbox_claim.apologise()
+            outbox_claim.close_overdue()
+        if due.has_strays:
+            results.adopt_strays()
+        if due.has_withdrawals:
+            withdrawal.follow()
+        if due.has_clearings:
+            clearing.follow()
+    beat("outbox", detail=f"{due.queued} queued; {_usage()}", lag=due.queued)
+    if due.queued or due.has_withdrawals or due.has_clearings:
+        outbox.drain()
 
 
 def _usage() -> str:
@@ -78,10 +83,12 @@ def _usage() -> str:
 
 @shared_task(name="robots.reconcile", ignore_result=True)
 def reconcile_commands() -> None:
-    reconcile.run()
-    unknown_sends.close_undecided()
-    presence.ask_paused()
-    outbox.drain()
+    due = agenda()
+    if due.is_open or due.is_accepted:
+        reconcile.run()
+        unknown_sends.close_undecided()
+        presence.ask_paused()
+        outbox.drain()
 
 
 @shared_task(name="robots.learn_pace", ignore_result=True)

@@ -138,7 +138,7 @@ def test_after_the_click_nothing_leaves_but_what_is_in_hand(
     robot: Robot, simulator: SimulatorClient, settings: Any
 ) -> None:
     """Three senders at full speed; the platform's ledger is the judge."""
-    commands = [queue_command(conversation_in(robot, f"群{number}"), f"第{number}句") for number in range(240)]
+    commands = [queue_command(conversation_in(robot, f"群{number}"), f"第{number}句") for number in range(720)]
     settings.WORKTOOL_REQUEST_LIMIT = 100_000
     pumps = [Pump(outbox._round) for _ in range(3)]
     over = threading.Event()
