@@ -1,6 +1,6 @@
 """The inbound consumer: from the stream and the inbox to stored lines and queued runs, one transaction per batch.
 
-Infrastructure errors are retried for ever and count nothing: what was read stays pending until its transaction has
+Infrastructure errors are retried for ever and count nothing: what was read stays in the stream until its transaction has
 committed. A batch that fails because of its data is retried line by line, and the bad one goes to the dead letters.
 """
 
@@ -65,7 +65,6 @@ class Consumer:
         self._reader = StreamReader(block_ms)
         self._stopping = threading.Event()
         self._failures = 0
-        self._session = 0
 
     def stop(self) -> None:
         """End after the batch at hand; safe in a signal handler."""
@@ -93,9 +92,6 @@ class Consumer:
     def step(self) -> None:
         """Handle what is there, or wait for it for half a second."""
         owned = self._ownership.refresh()
-        if self._session != self._ownership.sessions:
-            self._session = self._ownership.sessions
-            self._reader.start_over()
         self._reader.own(owned)
         self._beat()
         if not owned:
@@ -114,7 +110,7 @@ class Consumer:
     # -- batches -------------------------------------------------------------------------------------------------------
 
     def _handle(self, reading: Reading, began: UUID) -> None:
-        """Handle stream entries, each inbox entry before them in its place; then acknowledge.
+        """Handle stream entries, each inbox entry before them in its place; then remove them.
 
         Of a partition whose stream was empty those inbox entries have their turn that are older than the read.
         """
@@ -127,7 +123,7 @@ class Consumer:
             left = self._handle_next(left, bounds)
         failpoints.reach("consumer.committed")
         if reading.entries:
-            self._reader.acknowledge(reading.entries)
+            self._reader.remove(reading.entries)
 
     def _handle_next(self, entries: Sequence[Callback], bounds: Mapping[int, UUID]) -> Sequence[Callback] | None:
         """Handle one transaction's worth; return the stream entries that come after it, None when nothing is left."""
@@ -190,8 +186,7 @@ class Consumer:
         callbacks = []
         for entry in entries:
             try:
-                if entry.fields:
-                    callbacks.append(from_fields(entry.partition, entry.fields))
+                callbacks.append(from_fields(entry.partition, entry.fields))
             except (KeyError, ValueError) as error:
                 self._set_aside(_unreadable(entry), error)
         return callbacks
@@ -233,7 +228,6 @@ class Consumer:
         first, most = BACKOFF_S
         wait = min(most, first * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1.0)
         logger.warning("inbound.retry", error=type(error).__name__, reason=str(error)[:200], wait_s=round(wait, 2))
-        self._reader.start_over()
         if not isinstance(error, redis.RedisError):
             self._ownership.drop()
         self._stopping.wait(wait)

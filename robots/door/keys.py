@@ -73,6 +73,8 @@ class KeyCache:
         self._by_robot: dict[str, RobotKeys] = {}
         self._by_key: dict[str, RobotKeys] = {}
         self._refused: OrderedDict[tuple[str | None, str], None] = OrderedDict()
+        #: By what came in, of the copy at hand: digests of both are most of what a known caller would cost.
+        self._accepted: dict[tuple[str | None, str], RobotKeys] = {}
         self._loaded = asyncio.Event()
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._copy = redis_client(settings.REDIS_URL, TIMEOUT_S)
@@ -101,13 +103,18 @@ class KeyCache:
         """Return the robot that a callback belongs to; by the key alone when ``robot_id`` is None."""
         if (robot_id, key) in self._refused:
             return None
+        if (robot_id, key) in self._accepted:
+            return self._accepted[robot_id, key]
         key_digest = fingerprint(key)
         robot_digest = fingerprint(robot_id or "")
         found = self._by_key.get(key_digest) if robot_id is None else self._by_robot.get(robot_digest)
         robot = found or _NOBODY
         matches = hmac.compare_digest(key_digest, robot.key_digest)
         matched_before = hmac.compare_digest(key_digest, robot.previous_digest or _NOBODY.previous_digest)
-        if found and (matches or (matched_before and time.time() < robot.previous_until)):
+        if found and matches:
+            self._accepted[robot_id, key] = found
+            return found
+        if found and matched_before and time.time() < robot.previous_until:
             return found
         self._remember_refused(robot_id, key)
         return None
@@ -165,6 +172,7 @@ class KeyCache:
         previous = {robot.previous_digest: robot for robot in self._robots if robot.previous_digest}
         self._by_key = previous | {robot.key_digest: robot for robot in self._robots}
         self._refused.clear()
+        self._accepted.clear()
         self._loaded.set()
 
     async def _close(self) -> None:

@@ -36,8 +36,6 @@ class Ownership:
         self._wanted = frozenset(wanted)
         self._owned: set[int] = set()
         self._session: Any = None
-        #: Raised by every new session: what was read under an older one is read again.
-        self.sessions = 0
         self._tried_at = float("-inf")
 
     @property
@@ -76,7 +74,6 @@ class Ownership:
             cursor.execute(f"SET idle_session_timeout = '{IDLE_LIMIT}'")
             cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_LIMIT}'")
         self._session = connection.connection
-        self.sessions += 1
 
     def _try(self) -> None:
         self._tried_at = time.monotonic()

@@ -1,4 +1,9 @@
-"""Reading the inbound streams: first what the last owner of a partition left pending, then what is new."""
+"""Reading the inbound streams of the partitions that this process owns.
+
+Whoever owns a partition is the only one to read it, and what has been handled is deleted: so what is there is what is
+to be handled, oldest first, whoever had read it before. A consumer group would say the same once more, and write
+(``appendfsync always``: on disk, while callbacks wait) at each read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from robots.stream import GROUP, OWNER, stream_of
+from robots.stream import stream_of
 
 __all__ = ["Entry", "Reading", "StreamReader"]
 
@@ -22,14 +27,12 @@ BLOCK_MS = 500
 #: Entries of one read, per partition.
 COUNT = 100
 
-_PENDING, _NEW = "0", ">"
-#: What Redis says when the streams were wiped, before or during a read.
-_GROUP_GONE = ("NOGROUP", "UNBLOCKED")
+_OLDEST = "0"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stream entry; ``fields`` are empty when it was deleted while pending."""
+    """A stream entry."""
 
     partition: int
     id: bytes
@@ -44,9 +47,6 @@ class Reading:
     drained: frozenset[int]
 
 
-_NOTHING = Reading([], frozenset())
-
-
 class StreamReader:
     """Reads the partitions that this process owns. All methods raise ``redis.RedisError`` when Redis is away."""
 
@@ -58,74 +58,39 @@ class StreamReader:
             retry=Retry(NoBackoff(), 0),
         )
         self._block_ms = block_ms
-        self._positions: dict[int, str] = {}
+        self._streams: dict[str, int] = {}
 
     def own(self, partitions: Iterable[int]) -> None:
-        """Read these partitions from now on; new ones from their pending entries on."""
-        self._positions = {number: self._positions.get(number, _PENDING) for number in partitions}
-
-    def start_over(self) -> None:
-        """Read pending entries again: some that were handed out have not been acknowledged."""
-        self._positions = dict.fromkeys(self._positions, _PENDING)
+        """Read these partitions from now on."""
+        self._streams = {stream_of(number): number for number in partitions}
 
     def close(self) -> None:
         self._redis.close()
 
     def read(self) -> Reading:
-        """Return the next entries in order; none after half a second without any."""
-        if not self._positions:
-            return _NOTHING
-        numbers = {stream_of(number): number for number in self._positions}
-        try:
-            answer = self._read_group()
-        except redis.ResponseError as error:
-            if not str(error).startswith(_GROUP_GONE):
-                raise
-            self._make_groups()
-            return _NOTHING
-        entries = list(_entries(answer, numbers))
-        empty = self._positions.keys() - {entry.partition for entry in entries}
-        drained = frozenset(number for number in empty if self._positions[number] == _NEW)
-        # Once nothing is pending any more, what is new is read.
-        self._positions.update(dict.fromkeys(empty, _NEW))
-        return Reading(entries, drained)
+        """Return the oldest entries in order; none after half a second without any."""
+        if not self._streams:
+            return Reading([], frozenset())
+        positions: Any = dict.fromkeys(self._streams, _OLDEST)
+        entries = list(_entries(self._redis.xread(positions, count=COUNT, block=self._block_ms), self._streams))
+        filled = {entry.partition for entry in entries}
+        return Reading(entries, frozenset(self._streams.values()) - filled)
 
-    def acknowledge(self, entries: Sequence[Entry]) -> None:
-        """Remove handled entries for good."""
+    def remove(self, entries: Sequence[Entry]) -> None:
+        """Remove handled entries for good; the next read would find them again."""
         by_stream: defaultdict[str, list[bytes]] = defaultdict(list)
         for entry in entries:
             by_stream[stream_of(entry.partition)].append(entry.id)
         with self._redis.pipeline(transaction=False) as pipe:
             for stream, ids in by_stream.items():
-                pipe.xack(stream, GROUP, *ids)
                 pipe.xdel(stream, *ids)
             pipe.execute()
 
-    def _read_group(self) -> Any:
-        waiting = any(position == _PENDING for position in self._positions.values())
-        streams: Any = {stream_of(number): position for number, position in self._positions.items()}
-        return self._redis.xreadgroup(
-            GROUP,
-            OWNER,
-            streams,
-            count=COUNT,
-            block=None if waiting else self._block_ms,
-        )
-
-    def _make_groups(self) -> None:
-        """Make the groups of new streams, and of a Redis that was wiped; they begin with the oldest entry."""
-        for number in self._positions:
-            try:
-                self._redis.xgroup_create(stream_of(number), GROUP, id="0", mkstream=True)
-            except redis.ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):
-                    raise
-
 
 def _entries(answer: Any, numbers: dict[str, int]) -> Iterator[Entry]:
-    """Read the answer of XREADGROUP: a mapping or a list of pairs, by protocol."""
+    """Read the answer of XREAD: a mapping or a list of pairs, by protocol."""
     pairs = answer.items() if isinstance(answer, dict) else answer or []
     for stream, entries in pairs:
         nested = entries and isinstance(entries[0], list)
         for entry_id, fields in entries[0] if nested else entries:
-            yield Entry(numbers[stream.decode()], entry_id, fields or {})
+            yield Entry(numbers[stream.decode()], entry_id, fields)
