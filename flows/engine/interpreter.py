@@ -142,13 +142,9 @@ class Interpreter:
 
     def advance(self, now: datetime) -> list[Request]:
         """Go on as far as possible; return the effects that are needed now (also those asked for before)."""
-        progress = True
-        while progress:
-            progress = False
-            for node in self.graph.nodes.values():
-                if node.id not in self._done and node.id not in self._open and self._is_decided(node):
-                    self._visit(node, now)
-                    progress = True
+        for node in self.graph.nodes.values():  # in topological order: what a visit decides comes later
+            if node.id not in self._done and node.id not in self._open and self._is_decided(node):
+                self._visit(node, now)
         return [Request(EffectKey(node_id, item.ordinal), item.effect) for node_id, item in self._open.items()]
 
     def deliver(self, key: EffectKey, outcome: Mapping[str, Any], now: datetime) -> None:
@@ -234,7 +230,7 @@ class Interpreter:
         before = tuple(step.node_id for step in self.steps if step.node_id in node.ancestors)
         known = self._known_to(node.ancestors)
         return NodeContext(
-            data=known.model_copy(update={"current_node_id": node.id, "execution_path": before}),
+            data=known.replaced({"current_node_id": node.id, "execution_path": before}),
             now=now,
             robot=self.robot,
             knowledge=self.knowledge,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -26,8 +26,8 @@ class _Data:
     kind: ClassVar[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the intent that is stored with the run."""
-        return asdict(self)
+        """Return the intent that is stored with the run; dataclasses in it are left to the encoder."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
