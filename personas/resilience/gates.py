@@ -1,8 +1,9 @@
 """May this model be asked now? Asked before each call to a vendor, told after it.
 
-Common case: one round trip to Redis a call, the report after it, which also tells what holds for the next call. Before
-a call Redis is asked only when what it said last is older than :data:`FRESH_S`, was not *closed*, or the model has
-limits. While Redis is away this process goes on alone (:mod:`personas.resilience.process`), by the same rules.
+Common case: one round trip to Redis a call, the report after it, which also tells what holds for the next call. Good
+calls that end while another is being reported share one. Before a call Redis is asked only when what it said last is
+older than :data:`FRESH_S`, was not *closed*, or the model has limits. While Redis is away this process goes on alone
+(:mod:`personas.resilience.process`), by the same rules.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from personas.resilience.hops import Hop, PassedOver
 from personas.resilience.process import ProcessGates
 from personas.resilience.rules import BreakerRules, Report, Verdict, Wanted, outcome_of
 from personas.resilience.shared import StoreError, redis_gates
+from personas.resilience.together import Together
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
 
@@ -88,7 +90,7 @@ class Admission:
             Report(
                 model_id=self.wanted.model_id,
                 capability=self.wanted.capability if self.wanted.obeys_breaker else "",
-                token=self.wanted.token,
+                token=self.wanted.token if self.verdict.is_probe or self.wanted.is_limited else "",
                 outcome=outcome,
                 duration_ms=round((time.monotonic() - self.started) * 1000),
                 error_kind=error.kind if error else "",
@@ -122,6 +124,7 @@ class Gates:
 
     def __init__(self) -> None:
         self._alone = ProcessGates()
+        self._together = Together(self._count)
         self._known: dict[tuple[UUID, str], _Known] = {}
         self._asking = threading.Lock()
         self._away_until = 0.0
@@ -156,6 +159,12 @@ class Gates:
 
     def tell(self, report: Report) -> None:
         """Count what came of a call; never raises."""
+        if report.is_plain:
+            self._together.add(report)
+        else:
+            self._count(report)
+
+    def _count(self, report: Report) -> None:
         verdict = self._ask(
             lambda rules: redis_gates().report(report, rules), lambda rules: self._alone.report(report, rules)
         )

@@ -48,7 +48,7 @@ class _Breaker:
             self.lease = 0.0
 
     def counted(self, report: Report, now: float, rules: BreakerRules) -> None:
-        self.calls.append((now, report.outcome == "fail"))
+        self.calls.extend([(now, report.outcome == "fail")] * report.calls)
         while self.calls[0][0] <= now - rules.window_s:
             self.calls.popleft()
         failed = sum(failure for _at, failure in self.calls)

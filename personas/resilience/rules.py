@@ -108,10 +108,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a call that was let through.
+    """What came of a call that was let through, or of several plain good ones (``calls``, their durations added up).
 
-    ``tokens_over`` is what it used beyond what it had reserved (mostly negative), counted under ``second``; ``pause_s``
-    what the vendor asked for. Without ``capability`` (a health check) only the model's health is told.
+    ``token`` is empty where nothing hangs on which call it was. ``tokens_over`` is what it used beyond what it had
+    reserved (mostly negative), counted under ``second``; ``pause_s`` what the vendor asked for. Without ``capability``
+    (a health check) only the model's health is told.
     """
 
     model_id: UUID
@@ -124,6 +125,12 @@ class Report:
     pause_s: float = 0.0
     tokens_over: int = 0
     second: int = 0
+    calls: int = 1
+
+    @property
+    def is_plain(self) -> bool:
+        """A good call like any other."""
+        return self.outcome == "ok" and not self.token
 
 
 def outcome_of(error: ProviderError | None, *, answered: bool) -> Outcome:

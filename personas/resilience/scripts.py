@@ -76,14 +76,15 @@ return {state, '', 0, 0, second}
 
 #: KEYS: breaker, limits, traffic. ARGV: token, outcome, length of a breaker's bucket, number of them, least calls,
 #: failure rate, milliseconds open, most of them, duration, error kind, error, pause, tokens over, whether the
-#: breaker is told, the second of the tokens. Answers {state, refusal or '', wait}: what holds for the next call.
+#: breaker is told, the second of the tokens, number of calls (their durations are added up). Answers {state, refusal
+#: or '', wait}: what holds for the next call.
 REPORT = (
     _CLOCK
     + f"""
 local TRAFFIC_MS, TRAFFIC_KEPT = {TRAFFIC_BUCKET_MS}, {TRAFFIC_BUCKETS}
 """
     + """
-local outcome = ARGV[2]
+local outcome, calls = ARGV[2], tonumber(ARGV[16])
 
 -- drop the buckets that have left the window; done only when a new one begins
 local function count(key, kind, bucket, kept, by)
@@ -98,10 +99,10 @@ redis.call('HSET', KEYS[3], 'last', now)
 redis.call('EXPIRE', KEYS[3], 604800)
 if outcome ~= 'neutral' then
   local bucket = math.floor(now / TRAFFIC_MS)
-  count(KEYS[3], outcome == 'ok' and 'o' or 'f', bucket, TRAFFIC_KEPT, 1)
+  count(KEYS[3], outcome == 'ok' and 'o' or 'f', bucket, TRAFFIC_KEPT, calls)
   if outcome == 'ok' then
     redis.call('HINCRBY', KEYS[3], 'm' .. bucket, tonumber(ARGV[9]))
-    redis.call('HSET', KEYS[3], 'last_ok', now, 'ms', ARGV[9])
+    redis.call('HSET', KEYS[3], 'last_ok', now, 'ms', math.floor(ARGV[9] / calls))
   else
     redis.call('HSET', KEYS[3], 'error_at', now, 'error_kind', ARGV[10], 'error', ARGV[11])
   end
@@ -138,7 +139,7 @@ if state == 'half_open' and known[4] == ARGV[1] then
   end
 elseif state == 'closed' and outcome ~= 'neutral' then
   local bucket, kept = math.floor(now / tonumber(ARGV[3])), tonumber(ARGV[4])
-  count(KEYS[1], outcome == 'ok' and 'o' or 'f', bucket, kept, 1)
+  count(KEYS[1], outcome == 'ok' and 'o' or 'f', bucket, kept, calls)
   if outcome == 'fail' then
     local counted = {o = 0, f = 0}
     local rows = redis.call('HGETALL', KEYS[1])
@@ -146,8 +147,8 @@ elseif state == 'closed' and outcome ~= 'neutral' then
       local of, at = string.match(rows[i], '^([of])(%d+)$')
       if of and tonumber(at) > bucket - kept then counted[of] = counted[of] + tonumber(rows[i + 1]) end
     end
-    local calls = counted.o + counted.f
-    if calls >= tonumber(ARGV[5]) and counted.f >= calls * tonumber(ARGV[6]) then open(1, counted.o, counted.f) end
+    local all = counted.o + counted.f
+    if all >= tonumber(ARGV[5]) and counted.f >= all * tonumber(ARGV[6]) then open(1, counted.o, counted.f) end
   end
 end
 redis.call('EXPIRE', KEYS[1], 86400)

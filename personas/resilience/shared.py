@@ -75,6 +75,7 @@ class RedisGates:
                 report.tokens_over,
                 int(bool(report.capability)),
                 report.second,
+                report.calls,
             ],
         )
         return Verdict(state.decode(), refused.decode(), int(wait_ms) / 1000)

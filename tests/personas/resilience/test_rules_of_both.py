@@ -74,6 +74,13 @@ def test_it_goes_by_the_share_of_failures(store, good, bad, state):
     assert told(store, "fail", bad).state == state
 
 
+def test_calls_that_are_told_together_count_each(store):
+    store.report(report("ok", calls=9), RULES)
+
+    assert told(store, "fail", 5).state == "closed"
+    assert told(store, "fail", 1).state == "open"
+
+
 def test_what_says_nothing_about_the_model_is_not_counted(store):
     told(store, "neutral", 100)
 
