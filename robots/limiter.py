@@ -36,6 +36,7 @@ logger = get_logger(__name__)
 
 LimiterError = redis.RedisError
 
+MAX_CONNECTIONS = 8
 #: Added to the window, because a request reaches the platform a little later than we log it.
 SLACK_S = 0.25
 #: After a 429 nothing but control leaves for so long.
@@ -301,5 +302,14 @@ def limiter() -> Limiter:
 
 @lru_cache(maxsize=2)
 def _limiter(url: str, prefix: str) -> Limiter:
-    store = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 1))
+    # a hundred calls that start at once share a few connections: to make one costs more than to wait for one
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=5,
+        socket_connect_timeout=2,
+        socket_timeout=5,
+        retry=Retry(NoBackoff(), 1),
+    )
+    store = redis.Redis.from_pool(pool)
     return Limiter(store, prefix)
