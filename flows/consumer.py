@@ -1,7 +1,7 @@
 """The inbound consumer: from the stream and the inbox to stored lines and queued runs, one transaction per batch.
 
-Infrastructure errors are retried for ever and count nothing: what was read stays in the stream until its transaction has
-committed. A batch that fails because of its data is retried line by line, and the bad one goes to the dead letters.
+Infrastructure errors are retried for ever and count nothing: what was read stays in its stream until its transaction
+has committed. A batch that fails because of its data is retried line by line; the bad one goes to the dead letters.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pydantic import Field
 from personas.providers import Answer, ChatMessage, ChatRequest, ErrorKind, ProviderError
 from personas.providers._fields import MaxTokensField, Structured, max_tokens_field, structured_field
 from personas.providers._remote import ABOUT_US, CONNECT_S, RemoteConfig, RemoteProvider, error_of_sdk, member
+from worktool_ai.lib.lean_imports import without
 
 if TYPE_CHECKING:
     import openai
@@ -49,7 +50,9 @@ class OpenAIWireProvider(RemoteProvider):
 
     @classmethod
     def warm_up(cls) -> None:
-        import openai  # noqa: F401
+        # its client for aiohttp, which is there for another vendor's SDK, takes 5 MB
+        with without("aiohttp"):
+            import openai  # noqa: F401
 
         import worktool_ai.lib.sdk_transport  # noqa: F401
 
