@@ -41,7 +41,7 @@ ai_calls AS (
 
 def ai_calls_part(records: Sequence[AICallRecord]) -> Part:
     """Return what writes calls. A repeated id is ignored, so a replayed outcome adds no row."""
-    return Part("ai_calls", _AI_CALLS, [record.to_json() for record in records])
+    return Part("ai_calls", _AI_CALLS, list(records))
 
 
 def insert_ai_calls(cursor: Any, records: Sequence[AICallRecord]) -> None:
