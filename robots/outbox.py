@@ -74,7 +74,9 @@ def host() -> None:
 
 def wake() -> bool:
     """Have what is queued sent by this process, or by the one that has the turn; False when this one never sends."""
-    if not _pump.ring() and _Process.is_host:
+    if _pump.ring():
+        return True
+    if _Process.is_host:
         spawn(_drain_alone)
     return _Process.is_host
 

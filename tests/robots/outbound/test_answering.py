@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 from django.db.models import Max
+from django.utils import translation
 
 from robots import answering, outbox, services
 from robots.answering import CannotAnswer, HandAnswer
@@ -57,7 +58,7 @@ def test_the_same_send_id_queues_nothing_more(conversation: Conversation) -> Non
     assert answering.answer(conversation.pk, said, "王五") == first
     assert (Command.objects.count(), Attachment.objects.count()) == (2, 1)
     elsewhere = Conversation.objects.create(robot=conversation.robot, room=conversation.room, sender_name="李四")
-    with pytest.raises(CannotAnswer, match="another command"):
+    with translation.override("en"), pytest.raises(CannotAnswer, match="another command"):
         answering.answer(elsewhere.pk, said, "王五")
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.fixtures import Settings
 
-from robots import outbox, outbox_claim, services
+from robots import outbox, outbox_claim, outcomes, services
 from robots.limiter import limiter
 from robots.models import Command, Conversation, Message, Mode, Robot
 from robots.models.commands import Priority
@@ -287,6 +287,43 @@ def test_a_slow_call_does_not_keep_other_rooms_waiting(queue: Queue, simulator: 
     assert state_of(slow) == "sending"
     first.join()
     assert state_of(slow) == "accepted"
+
+
+def test_what_follows_leaves_at_the_answer_while_that_is_still_being_written(
+    queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, write = queue("一"), queue("二"), outcomes._write
+    then: list[str] = []
+
+    def later(*batch: Any) -> Any:
+        simulator.wait_for(lambda: len(simulator.sends()) == 2)
+        then.append(state_of(first))
+        return write(*batch)
+
+    monkeypatch.setattr(outcomes, "_write", later)
+    outbox.drain()
+    assert texts(simulator) == ["一", "二"]
+    assert then[0] == "sending"
+    assert [state_of(first), state_of(second)] == ["accepted", "accepted"]
+
+
+def test_what_follows_an_unknown_does_not_leave(queue: Queue, simulator: SimulatorClient) -> None:
+    simulator.faults({"kind": "timeout_before", "count": 1})
+    first, second = queue("一"), queue("二")
+    outbox.drain()
+    assert [state_of(first), state_of(second)] == ["unknown", "queued"]
+
+
+def test_a_worker_sends_what_it_has_queued_and_others_ring(
+    queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = queue()
+    assert not outbox.wake()
+    monkeypatch.setattr(outbox._Process, "is_host", False)
+    outbox.host()
+    assert outbox.wake()
+    simulator.wait_for(lambda: state_of(command) in ("accepted", "done"))
+    simulator.wait_for(lambda: not outbox._pump.ring())
 
 
 def test_the_robot_id_is_in_no_error(queue: Queue, settings: Settings, caplog: Any) -> None:
