@@ -14,7 +14,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from personas.local.model import IntentModel, Judgement
+from personas.local.model import DANGER, IntentModel, Judgement
 from personas.local.recogniser import UNCLEAR, Evidence, Recogniser, Recognition, decide
 from personas.local.rules import Rule, fingerprint
 from personas.local.tokens import grams, marks
@@ -107,8 +107,7 @@ def guess(model: IntentModel, text: str, evidence: Evidence, verdict: Recognitio
 
 def danger(judgement: Judgement, evidence: Evidence) -> float:
     """Return by how much a line is inside the border of danger, which is wider for what is said to the company."""
-    inside = max([margin for (intent, _), margin in judgement.margins.items() if intent == RISK])
-    return inside + ADDRESSED * evidence.addressed
+    return judgement.danger + ADDRESSED * evidence.addressed
 
 
 def signals(model: IntentModel, found: Guess, verdict: Recognition) -> list[float]:
@@ -166,6 +165,7 @@ def _answer(model: IntentModel, found: Guess, evidence: Evidence, verdict: Recog
 def _why(model: IntentModel, found: Guess, verdict: Recognition) -> str:
     label = found.topic or found.intent
     shares = found.judgement.intents
-    said = "、".join(model.reasons(found.judgement, (found.intent, found.topic))) or "整句"
+    border = DANGER if found.intent == RISK else (found.intent, found.topic)
+    said = "、".join(model.reasons(found.judgement, border)) or "整句"
     ruled = f" | 规则 {verdict.why}" if verdict.intent != UNCLEAR else ""
     return f"模型 {label} {shares[found.intent]:.2f} ← {said}{ruled}"

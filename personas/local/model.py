@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["ARRAYS", "FORMAT", "IntentModel", "Judgement", "Label", "ModelError"]
+__all__ = ["ARRAYS", "DANGER", "FORMAT", "IntentModel", "Judgement", "Label", "ModelError"]
 
 ARRAYS = Path(__file__).resolve().parent.parent / "data" / "intent_model.npz"
 
 #: Changes with the meaning of the arrays or of the tokens.
-FORMAT = 2
+FORMAT = 3
 
 #: How much nearer to a border a line must lie to be e times as likely; chosen by the folds.
 SHARPNESS = 6.0
 
 #: Intent and topic; without a topic, the intent's lines that belong to no scene.
 Label = tuple[str, str | None]
+
+#: Not a label but the border between what a person has to see at once and everything else.
+DANGER: Label = ("", None)
 
 
 class ModelError(ValueError):
@@ -48,12 +51,14 @@ class Judgement:
     """What the model thinks of a line: the shares of labels, and of intents, each adding up to 1.
 
     ``margins`` are the labels' distances from their borders, positive inside: unlike shares they are low
-    throughout when a line says nothing that is known. ``tokens`` are the rows that were found with what each counts.
+    throughout when a line says nothing that is known. ``danger`` is the distance from a border of its own, between
+    dangers and everything else. ``tokens`` are the rows that were found with what each counts.
     """
 
     labels: Mapping[Label, float]
     intents: Mapping[str, float]
     margins: Mapping[Label, float]
+    danger: float
     tokens: Sequence[tuple[int, float]]
 
 
@@ -72,7 +77,8 @@ class IntentModel:
         self.topics = {own: [t for intent, t in self.labels if intent == own and t] for own in self.intents}
         self._names = bytes(arrays["tokens"]).decode().split("\n")
         self._rows = {token: row for row, token in enumerate(self._names)}
-        self._columns = {label: column for column, label in enumerate(self.labels)}
+        #: The last column is that of danger.
+        self._columns = {label: column for column, label in enumerate([*self.labels, DANGER])}
         self._idf: list[float] = arrays["idf"].astype(np.float32).tolist()
         self._weights: NDArray[np.int8] = arrays["weights"]
         self._scale: Floats = arrays["scale"]
@@ -80,7 +86,7 @@ class IntentModel:
         self._check()
 
     def _check(self) -> None:
-        expected = (len(self._names), len(self.labels))
+        expected = (len(self._names), len(self._columns))
         if self._weights.shape != expected or len(self._idf) != expected[0] or self._bias.shape != expected[1:]:
             raise ModelError(f"intent model: weights of {self._weights.shape} do not fit {expected}; train it anew")
         unknown = {*self.intents} ^ {intent.key for intent in load_intents()}
@@ -111,13 +117,14 @@ class IntentModel:
         ]
         rows = np.array([row for row, _ in tokens], np.intp)
         by = np.array([value for _, value in tokens], np.float32)
-        scores = (self._weights[rows] * by[:, None]).sum(axis=0) * self._scale + self._bias
+        sums = (self._weights[rows] * by[:, None]).sum(axis=0) * self._scale + self._bias
+        scores, danger = sums[:-1], float(sums[-1])
         shares = np.exp(SHARPNESS * (scores - scores.max()))
         labels = dict(zip(self.labels, (shares / shares.sum()).tolist(), strict=True))
         intents = dict.fromkeys(self.intents, 0.0)
         for (intent, _), share in labels.items():
             intents[intent] += share
-        return Judgement(labels, intents, dict(zip(self.labels, scores.tolist(), strict=True)), tokens)
+        return Judgement(labels, intents, dict(zip(self.labels, scores.tolist(), strict=True)), danger, tokens)
 
     def _weighed(self, grams: Mapping[str, float]) -> list[tuple[int, float]]:
         """Return the rows of known n-grams with what each counts; the squares add up to one."""
@@ -127,7 +134,7 @@ class IntentModel:
         return [(row, value / norm) for (row, _), value in zip(found, values, strict=True)]
 
     def reasons(self, judgement: Judgement, label: Label, most: int = 4) -> list[str]:
-        """Return the n-grams (else the rules and shapes) that spoke most for a label."""
+        """Return the n-grams (else the rules and shapes) that spoke most for a label, or for danger."""
         weights = self._weights[[row for row, _ in judgement.tokens], self._columns[label]].tolist()
         counted = zip(weights, judgement.tokens, strict=True)
         spoke = sorted([(weight * by, row) for weight, (row, by) in counted if weight * by > 0], reverse=True)

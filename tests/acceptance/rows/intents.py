@@ -17,6 +17,8 @@ FILES = (
     "held_out_2.jsonl",
     "must_reach_human_2.jsonl",
     "must_reach_human_3.jsonl",
+    "must_reach_human_4.jsonl",
+    "must_reach_human_5.jsonl",
 )
 
 P95_MS = 10

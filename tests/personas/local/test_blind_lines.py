@@ -37,9 +37,11 @@ def test_what_is_answered_is_right_and_enough_is_answered(recogniser, name, righ
 @pytest.mark.parametrize(
     ("name", "recall", "alarms"),
     [
-        ("must_reach_human.jsonl", 0.72, 0.2),
-        ("must_reach_human_2.jsonl", 0.71, 0.17),
-        ("must_reach_human_3.jsonl", 0.86, 0.23),
+        ("must_reach_human.jsonl", 0.87, 0.2),
+        ("must_reach_human_2.jsonl", 0.8, 0.17),
+        ("must_reach_human_3.jsonl", 0.93, 0.21),
+        ("must_reach_human_4.jsonl", 0.76, 0.13),
+        ("must_reach_human_5.jsonl", 0.77, 0.12),
     ],
 )
 def test_danger_reaches_a_human_more_often_than_near_misses(recogniser, name, recall, alarms):

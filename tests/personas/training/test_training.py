@@ -1,4 +1,7 @@
-"""The committed arrays are what the examples make, and the figures beside them are theirs."""
+"""The committed arrays were made of the examples and rules as they are, and claim no more than they keep.
+
+That training makes the same arrays again is shown by ``make accept ROW=training``: it takes a minute.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,8 @@ import numpy as np
 import pytest
 
 from personas.local.model import ARRAYS
-from personas.training.run import train
-
-FIGURES = ("macro_f1", "macro_f1_answered", "abstention", "wrong_share")
-
-#: Another machine's arithmetic may turn single lines, not figures.
-TOLERANCE = 0.01
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return train()
+from personas.training.examples import digest
+from personas.training.run import arrays_sha256
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +20,16 @@ def committed():
     return json.loads(ARRAYS.with_suffix(".json").read_text("utf-8"))
 
 
-def test_figures_are_those_of_the_examples_and_rules(trained, committed):
-    assert trained.report["learned_from_sha256"] == committed["learned_from_sha256"], (
-        f"examples or rules changed: run `{committed['command']}`"
-    )
-    assert trained.report["examples"] == committed["examples"]
-    for kind in ("out_of_fold", "out_of_fold_intents"):
-        for name in FIGURES:
-            assert trained.report[kind][name] == pytest.approx(committed[kind][name], abs=TOLERANCE), (kind, name)
+def test_the_arrays_have_learned_from_the_examples_and_rules_as_they_are(committed):
+    assert committed["learned_from_sha256"] == digest(), f"examples or rules changed: run `{committed['command']}`"
 
 
-def test_arrays_are_those_that_training_makes(trained):
+def test_the_figures_are_those_of_the_arrays(committed):
     assert ARRAYS.stat().st_size <= 5 * 1024 * 1024
     with np.load(ARRAYS, allow_pickle=False) as stored:
-        assert set(stored.files) == set(trained.arrays)
-        assert bytes(stored["tokens"]) == bytes(trained.arrays["tokens"])
-        turned = stored["weights"].astype(int) - trained.arrays["weights"]
-        assert np.abs(turned).max() <= 2
-        known, made = (json.loads(bytes(arrays["header"])) for arrays in (stored, trained.arrays))
-    assert {**known, "calibration": 0, "risk_threshold": 0} == {**made, "calibration": 0, "risk_threshold": 0}
-    assert known["risk_threshold"] == pytest.approx(made["risk_threshold"], abs=TOLERANCE)
+        known = json.loads(bytes(stored["header"]))
+        assert committed["arrays_sha256"] == arrays_sha256(dict(stored))
+    assert known["risk_threshold"] == committed["risk_threshold"]
 
 
 def test_claimed_confidence_is_borne_out_out_of_fold(committed):
