@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -22,27 +23,34 @@ from robots.inbound.store import StoredLine
 from robots.names import normal_name
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import User
+from worktool_ai.lib import bulk
+from worktool_ai.lib.bulk import Part
 from worktool_ai.lib.clock import now
-from worktool_ai.lib.json_rows import encode
 
 __all__ = ["activate", "input_of", "publish", "start_runs"]
 
 _RUNS = """
-INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges, recoveries,
-                       error, created_at, flush_at)
-SELECT id, conversation_id, message_id, %(version)s, 'queued', '', '', input, '{}', 0, '', %(now)s, flush_at
-  FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb)
-                  AS (id uuid, conversation_id uuid, message_id uuid, input jsonb, flush_at timestamptz))
-       WITH ORDINALITY AS row(id, conversation_id, message_id, input, flush_at, position)
- ORDER BY position
+runs AS (
+    INSERT INTO flows_run (id, conversation_id, message_id, version_id, state, outcome, reason, input, edges,
+                           recoveries, error, created_at, flush_at)
+    SELECT id, conversation_id, message_id, version_id, 'queued', '', '', input, '{}', 0, '', created_at, flush_at
+      FROM ROWS FROM (jsonb_to_recordset(%(runs)s::jsonb)
+                      AS (id uuid, conversation_id uuid, message_id uuid, version_id uuid, input jsonb,
+                          created_at timestamptz, flush_at timestamptz))
+           WITH ORDINALITY AS row(id, conversation_id, message_id, version_id, input, created_at, flush_at, position)
+     ORDER BY position
+)
 """
 
 _LEASES = """
-INSERT INTO flows_conversationlease AS lease (conversation_id, queued, due_at, epoch, holder)
-SELECT conversation_id, count(*), %(now)s, 0, '' FROM unnest(%(conversations)s::uuid[]) AS t(conversation_id)
- GROUP BY conversation_id ORDER BY conversation_id
-ON CONFLICT (conversation_id) DO UPDATE
-   SET queued = lease.queued + excluded.queued, due_at = coalesce(lease.due_at, excluded.due_at)
+leases AS (
+    INSERT INTO flows_conversationlease AS lease (conversation_id, queued, due_at, epoch, holder)
+    SELECT conversation_id, queued, due_at, 0, ''
+      FROM jsonb_to_recordset(%(leases)s::jsonb) AS row(conversation_id uuid, queued int, due_at timestamptz)
+     ORDER BY conversation_id
+    ON CONFLICT (conversation_id) DO UPDATE
+       SET queued = lease.queued + excluded.queued, due_at = coalesce(lease.due_at, excluded.due_at)
+)
 """
 
 #: Makes and locks leases in one order, so that no run changes under who holds them.
@@ -71,15 +79,20 @@ def start_runs(lines: Sequence[StoredLine]) -> int:
         found = [(input_of(line, robots[line.robot_id], names), robots[line.robot_id]) for line in lines]
         if any(robot.merge_window_s for robot in robots.values()):
             return _queue_merged(cursor, version, found)
-        _queue(cursor, version, merging.plan(found, {}, now()))
-        conversations = [line.conversation_id for line in lines]
-        cursor.execute(_LEASES, {"now": now(), "conversations": conversations})
-    return len(set(conversations))
+        due = Counter(line.conversation_id for line in lines)
+        bulk.execute(cursor, [_runs_part(version, merging.plan(found, {}, now())), _leases_part(due)])
+    return len(due)
 
 
-def _queue(cursor: Any, version: UUID, runs: Sequence[PlannedRun]) -> None:
-    rows = [run.row() for run in runs if run.is_new]
-    cursor.execute(_RUNS, {"version": version, "now": now(), "rows": encode(rows)})
+def _runs_part(version: UUID, runs: Sequence[PlannedRun]) -> Part:
+    common = {"version_id": version, "created_at": now()}
+    return Part("runs", _RUNS, [{**run.row(), **common} for run in runs if run.is_new])
+
+
+def _leases_part(due: Mapping[UUID, int]) -> Part:
+    moment = now()
+    rows = [{"conversation_id": key, "queued": queued, "due_at": moment} for key, queued in due.items()]
+    return Part("leases", _LEASES, rows)
 
 
 def _queue_merged(cursor: Any, version: UUID, found: Sequence[tuple[StandardContext, RobotSnapshot]]) -> int:
@@ -87,7 +100,7 @@ def _queue_merged(cursor: Any, version: UUID, found: Sequence[tuple[StandardCont
     moment, conversations = now(), list({UUID(context.session_id) for context, _robot in found})
     cursor.execute(_LOCK_LEASES, [conversations])
     runs = merging.plan(found, merging.joinable(cursor, conversations), moment)
-    _queue(cursor, version, runs)
+    bulk.execute(cursor, [_runs_part(version, runs)])
     merging.write_joined(cursor, runs)
     leases.recount(cursor, conversations, moment)
     return len({run.conversation_id for run in runs if run.flush_at is None or run.flush_at <= moment})
