@@ -107,19 +107,7 @@ class StandardContext(BaseModel):
         update = dict(patch)
         if "variables" in update:
             update["variables"] = {**self.variables, **update["variables"]}
-        return self.replaced(update)
-
-    def replaced(self, values: Mapping[str, Any]) -> StandardContext:
-        """Return a copy with other values, which are not checked: ``model_copy`` at a tenth of its cost.
-
-        A line takes a dozen copies. Nobody asks this model which of its fields were set.
-        """
-        copy = StandardContext.__new__(StandardContext)
-        object.__setattr__(copy, "__dict__", {**self.__dict__, **values})
-        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        object.__setattr__(copy, "__pydantic_extra__", None)
-        object.__setattr__(copy, "__pydantic_private__", None)
-        return copy
+        return self.model_copy(update=update)
 
     def facts(self) -> dict[str, Any]:
         """Return the camelCase values that conditions see."""

@@ -230,7 +230,7 @@ class Interpreter:
         before = tuple(step.node_id for step in self.steps if step.node_id in node.ancestors)
         known = self._known_to(node.ancestors)
         return NodeContext(
-            data=known.replaced({"current_node_id": node.id, "execution_path": before}),
+            data=known.model_copy(update={"current_node_id": node.id, "execution_path": before}),
             now=now,
             robot=self.robot,
             knowledge=self.knowledge,
