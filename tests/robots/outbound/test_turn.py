@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import redis
@@ -65,7 +66,7 @@ class Queue:
     def pump(self, turn: Turn, who: str) -> Pump:
         def step() -> Found:
             taken, self.waiting = self.waiting, []
-            return Found([lambda one=one: self._send(who, one) for one in taken], len(taken))
+            return Found([partial(self._send, who, one) for one in taken], len(taken))
 
         return Pump(step, lambda: turn, TICK_S)
 
