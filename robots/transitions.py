@@ -20,8 +20,9 @@ from robots.models import Command, CommandState, Conversation, Reason, Room
 from robots.models.commands import FINAL, command_status
 from worktool_ai.events.services import part_about_changed, record
 from worktool_ai.events.types import Event, EventType
-from worktool_ai.lib import clock
-from worktool_ai.lib.json_rows import decode, encode
+from worktool_ai.lib import bulk, clock
+from worktool_ai.lib.bulk import Part
+from worktool_ai.lib.json_rows import decode
 
 __all__ = ["Change", "Changed", "announce", "apply", "changed_rows", "note"]
 
@@ -123,8 +124,6 @@ _CHANGE = f"""changed AS (
     RETURNING command.*
 )"""  # noqa: S608
 
-_APPLY = f"WITH {_CHANGE} {CHANGED_ROWS}"
-
 #: Also which of them have a result that came before their platform id was known.
 _NOTE = """
 SELECT changed.id, EXISTS (
@@ -139,9 +138,8 @@ def apply(changes: Sequence[Change]) -> list[Changed]:
     """Make these changes where they still apply, announce them, and return the commands that did change."""
     if not changes:
         return []
-    rows = encode([_row(change) for change in changes])
     with connection.cursor() as cursor:
-        cursor.execute(_APPLY, {"changes": rows, "now": clock.now()})
+        bulk.execute(cursor, [_part(changes)], CHANGED_ROWS, now=clock.now())
         changed = changed_rows(cursor.fetchall())
     announce(changed)
     return changed
@@ -154,12 +152,13 @@ def note(changes: Sequence[Change], known: Mapping[UUID, Changed]) -> dict[UUID,
     Returns those that did change, and whether a result of each has come before.
     """
     told = [(one.id, event) for one in changes for event in _events_of(one, known[one.id])]
-    events = part_about_changed(told)
-    statement = f"WITH {_CHANGE}{', ' + events.sql if told else ''} {_NOTE}"
-    rows = encode([_row(change) for change in changes])
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"changes": rows, "now": clock.now(), events.name: encode(told)})
+        bulk.execute(cursor, [_part(changes), part_about_changed(told)], _NOTE, now=clock.now())
         return dict(cursor.fetchall())
+
+
+def _part(changes: Sequence[Change]) -> Part:
+    return Part("changes", _CHANGE, [_row(change) for change in changes])
 
 
 def _events_of(change: Change, command: Changed) -> list[Event]:

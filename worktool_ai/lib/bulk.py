@@ -24,12 +24,13 @@ class Part:
     rows: Sequence[Any]
 
 
-def execute(cursor: Any, parts: Sequence[Part], select: str = "SELECT 1") -> None:
+def execute(cursor: Any, parts: Sequence[Part], select: str = "SELECT 1", **parameters: Any) -> None:
     """Write all parts that have rows as one statement: one round trip, one snapshot, all or nothing.
 
+    ``parameters`` are what the parts or ``select`` read beside their rows.
     What a part reads it sees as it was before the statement; foreign keys between parts are checked at its end.
     """
     written = [part for part in parts if part.rows]
     if written:
         statement = "WITH " + ", ".join(part.sql for part in written) + " " + select
-        cursor.execute(statement, {part.name: encode(part.rows) for part in written})
+        cursor.execute(statement, parameters | {part.name: encode(part.rows) for part in written})

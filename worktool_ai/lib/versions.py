@@ -65,14 +65,13 @@ class TableVersions:
         return self._known
 
     def _look_again(self) -> None:
-        # Set first: while the database is away, callers do not queue up to find that out one by one.
-        self._looked_at = time.monotonic()
         try:
             self._look(set(self._known))
         except DatabaseError as error:
             log.warning("versions.stale", error=type(error).__name__)
 
     def _look(self, tables: set[Table]) -> None:
+        # Set first: while the database is away, callers do not queue up to find that out one by one.
         self._looked_at = time.monotonic()
         found = _read(sorted(tables, key=lambda table: table._meta.db_table))
         if found != self._known:
