@@ -87,7 +87,7 @@ class SimulatorClient:
         """Replace all faults; none clears them."""
         return self.control("POST", "faults", {"faults": list(faults)})
 
-    def wait_for(self, probe: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    def wait_for(self, probe: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         """Poll until ``probe`` returns something true, and return it; fails after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
         while not (found := probe()):
@@ -96,7 +96,7 @@ class SimulatorClient:
             time.sleep(POLL_S)
         return found
 
-    def wait_for_answer(self, room: str, since: int = 0, timeout_s: float = 10.0) -> Json:
+    def wait_for_answer(self, room: str, since: int = 0, timeout_s: float = 30.0) -> Json:
         """Wait for the first line that the robot writes into a chat after line ``since``."""
 
         def answer() -> Json | None:

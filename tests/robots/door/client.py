@@ -105,7 +105,7 @@ async def in_thread(call: Callable[[], Any]) -> Any:
     return await database_sync_to_async(call)()
 
 
-async def until(holds: Callable[[], Any], seconds: float = 5.0) -> Any:
+async def until(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Poll until something holds; fails when it does not within ``seconds``."""
     async with asyncio.timeout(seconds):
         while not (found := await in_thread(holds)):  # noqa: ASYNC110 - what is polled happens elsewhere

@@ -29,8 +29,13 @@ def simulator(settings: Settings) -> Iterator[SimulatorClient]:
     with running_simulator() as client:
         settings.WORKTOOL_BASE_URL = client.url
         settings.WORKTOOL_REQUEST_LIMIT = 1000
-        settings.WORKTOOL_TIMEOUT_S = 1.0
         yield client
+
+
+@pytest.fixture
+def impatient(settings: Settings) -> None:
+    """Calls are given up after a second: for tests that are about that."""
+    settings.WORKTOOL_TIMEOUT_S = 1.0
 
 
 @pytest.fixture

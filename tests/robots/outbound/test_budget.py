@@ -187,6 +187,7 @@ def test_a_bad_command_does_not_spoil_those_it_shared_a_request_with(
     assert (state_of(good), state_of(spoilt)) == ("accepted", "failed")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_each_command_of_a_shared_request_is_looked_for(
     queue: Queue, simulator: SimulatorClient, settings: Settings
 ) -> None:

@@ -218,6 +218,7 @@ def test_a_refusal_fails_with_the_platforms_code(
     assert final_commands == [command.pk]
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after"])
 def test_no_answer_is_unknown_and_never_repeated(
     queue: Queue, simulator: SimulatorClient, final_commands: list[UUID], fault: str
@@ -266,7 +267,7 @@ def test_a_late_answer_is_believed_but_not_over_a_decision(queue: Queue, simulat
     """Meanwhile called unknown: the answer counts. Meanwhile decided otherwise: it does not."""
     believed, overruled = queue("一"), queue("二", room="乙群")
     done = threading.Thread(target=outbox.drain)
-    simulator.faults({"kind": "hold_after_accept", "seconds": 0.6})
+    simulator.faults({"kind": "hold_after_accept", "seconds": 1.5})
     done.start()
     simulator.wait_for(lambda: len([e for e in simulator.ledger() if e["messageId"]]) == 2)
     Command.objects.filter(pk=believed.pk).update(state="unknown")
@@ -279,7 +280,7 @@ def test_a_late_answer_is_believed_but_not_over_a_decision(queue: Queue, simulat
 
 
 def test_a_slow_call_does_not_keep_other_rooms_waiting(queue: Queue, simulator: SimulatorClient) -> None:
-    simulator.faults({"kind": "hold_before_accept", "seconds": 0.9, "room": "慢群"})
+    simulator.faults({"kind": "hold_before_accept", "seconds": 2.0, "room": "慢群"})
     slow, _, last = queue("慢", room="慢群"), queue("一", room="快群"), queue("二", room="快群")
     first = threading.Thread(target=outbox.drain)
     first.start()
@@ -307,6 +308,7 @@ def test_what_follows_leaves_at_the_answer_while_that_is_still_being_written(
     assert [state_of(first), state_of(second)] == ["accepted", "accepted"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_follows_an_unknown_does_not_leave(queue: Queue, simulator: SimulatorClient) -> None:
     simulator.faults({"kind": "timeout_before", "count": 1})
     first, second = queue("一"), queue("二")

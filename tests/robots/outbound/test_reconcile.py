@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.test import override_settings
 from pytest_django.fixtures import Settings
 
 from robots import outbox, reconcile
@@ -26,7 +27,8 @@ TIMES = replace(Times(), look_spacing_s=0.001, result_every_s=0.001)
 def fail_with(simulator: SimulatorClient, kind: str, command: Command) -> Command:
     """Make the call of a command end without an answer."""
     simulator.faults({"kind": kind})
-    outbox.drain()
+    with override_settings(WORKTOOL_TIMEOUT_S=1.0):
+        outbox.drain()
     simulator.faults()
     assert state_of(command) == "unknown"
     return command
@@ -60,6 +62,7 @@ def test_exactly_one_match_is_adopted_with_its_result(
     assert CommandResult.objects.get().command == command
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_has_not_run_yet_is_accepted_only(queue: Queue, simulator: SimulatorClient) -> None:
     simulator.faults({"kind": "offline"}, {"kind": "timeout_after"})
     command = queue()
@@ -239,6 +242,7 @@ def test_killed_after_the_answer_it_is_not_sent_again(queue: Queue, simulator: S
     assert len(simulator.sends()) == 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_fifty_unknown_calls_with_evidence_each_way(queue: Queue, simulator: SimulatorClient) -> None:
     commands = [queue(f"第{number}条", room=f"群{number}") for number in range(50)]
     simulator.faults(

@@ -34,7 +34,6 @@ def simulator(settings: Settings) -> Iterator[SimulatorClient]:
         door.connect(client)
         settings.WORKTOOL_BASE_URL = client.url
         settings.WORKTOOL_REQUEST_LIMIT = 1000
-        settings.WORKTOOL_TIMEOUT_S = 1.0
         yield client
 
 
