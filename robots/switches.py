@@ -2,8 +2,8 @@
 
 ::
 
-    stop      what is queued there is withdrawn, what the phone has is cleared (304 for robots, 305 for a room's
-              commands), and the outbox claims nothing there any more: one transaction
+    stop      the outbox claims nothing there any more, and what the phone has is cleared (304 for robots, 305 for a
+              room's commands): one transaction. Then what is queued there is withdrawn, part by part
     in force  lines that come are stored with their reason and not answered
     resume    from the next line on; what came or was being answered before is not answered any more
 
@@ -53,6 +53,8 @@ Actor = User | ApiKey | str
 EXEMPT = clearing.TAKES_BACK
 #: So long after it was lifted a stop still keeps old answers back; no run is answered later than that.
 REMEMBERED = timedelta(hours=1)
+#: So many commands are withdrawn in one transaction.
+AT_ONCE = 500
 
 #: SQL, over ``command``: whether it may not leave because of a stop in force, or of one that was lifted after its run
 #: began. ``%(now)s`` is the present.
@@ -88,20 +90,19 @@ def stop(
 ) -> Switch:
     """Stop sending; raises :class:`AlreadyStopped`. ``why`` is shown to everybody who meets the stop.
 
-    Once this has committed nothing leaves there but calls that are on their way.
+    Nothing leaves there but calls that are on their way from the moment the row is committed, however long the queue is
+    that is withdrawn after it; should this process end meanwhile, the outbox withdraws the rest (``close_overdue``).
     """
     row = Switch(scope=scope, robot=robot, room=room, why=why, since=clock.now(), set_by=audit.actor_name(actor))
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            row.withdrawn = _withdraw(row)
-            row.save(update_fields=["withdrawn"])
-            cleared = clearing.clear(row)
-            after = {"scope": scope, "why": why, "withdrawn": row.withdrawn, "cleared": cleared}
+            after = {"scope": scope, "why": why, "cleared": clearing.clear(row)}
             audit.record(actor, "sending.stop", row, {}, after, request)
     except IntegrityError:
         raise AlreadyStopped(Switch.objects.get(scope=scope, robot=robot, room=room, lifted_at=None)) from None
     forget()
+    _withdraw(row)
     return row
 
 
@@ -121,14 +122,20 @@ def resume(switch_id: UUID, actor: Actor, request: HttpRequest | None = None) ->
     return True
 
 
-def _withdraw(switch: Switch) -> int:
-    queued = Command.objects.filter(state=CommandState.QUEUED).exclude(kind__in=EXEMPT)
-    why = what_stopped(switch.set_by, switch.why)
-    changes = [
-        Change(id=pk, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
-        for pk in clearing.within(switch, queued).order_by("seq").values_list("pk", flat=True)
-    ]
-    return len(apply(changes))
+def _withdraw(switch: Switch) -> None:
+    """Withdraw what is queued, and note how much has been since the stop: the outbox works on the same queue."""
+    queued = clearing.within(switch, Command.objects.filter(state=CommandState.QUEUED).exclude(kind__in=EXEMPT))
+    ids, why = list(queued.order_by("seq").values_list("pk", flat=True)), what_stopped(switch.set_by, switch.why)
+    for start in range(0, len(ids), AT_ONCE):
+        with transaction.atomic():
+            apply([_withdrawn(pk, why) for pk in ids[start : start + AT_ONCE]])
+    since = Command.objects.filter(state=CommandState.WITHDRAWN, final_at__gte=switch.since)
+    switch.withdrawn = clearing.within(switch, since).count()
+    switch.save(update_fields=["withdrawn"])
+
+
+def _withdrawn(command_id: UUID, why: str) -> Change:
+    return Change(id=command_id, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
 
 
 def what_stopped(who: str = "", why: str = "") -> str:

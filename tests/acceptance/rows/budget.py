@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.senders import SEND, running, shell
 from tests.chaos.stack import ChaosStack, running_chaos_stack
-from worktool_ai.supervisor.environment import ROOT
 
 LIMIT, RESERVE, PLATFORM_LIMIT, WINDOW_S = 50, 5, 60, 60.0
 COMMANDS, QUERIES, SENDERS = 480, 100, 4
@@ -40,14 +37,6 @@ with transaction.atomic(), connection.cursor() as cursor:
     insert_commands(cursor, rows)
 """
 
-SEND = """
-import time
-from robots import outbox
-while True:
-    outbox.drain()
-    time.sleep(0.05)
-"""
-
 ASK = f"""
 import time
 from robots.client import NoLeave, platform
@@ -67,31 +56,12 @@ def check(say: Callable[[str], None]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="worktool-budget-"))
     with running_chaos_stack(folder, our_limit=str(LIMIT), platform_limit=str(PLATFORM_LIMIT)) as stack:
         since = stack.platform.control("GET", "ledger", since=0)["last"]
-        _shell(stack, QUEUE).wait()
-        with _running(stack, [SEND] * (SENDERS - 1) + [ASK]):
+        shell(stack, QUEUE).wait()
+        with running(stack, [SEND] * (SENDERS - 1) + [ASK]):
             _await_empty(stack, say)
         entries = stack.platform.ledger(since)
     _judge(entries, say)
     shutil.rmtree(folder)
-
-
-def _shell(stack: ChaosStack, code: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-        cwd=ROOT, env=stack.environment, stdout=stack.log_file, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-@contextmanager
-def _running(stack: ChaosStack, codes: Sequence[str]) -> Iterator[None]:
-    """Run these beside the product's own worker, itself one of the senders."""
-    processes = [_shell(stack, code) for code in codes]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def _await_empty(stack: ChaosStack, say: Callable[[str], None]) -> None:
