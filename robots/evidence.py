@@ -37,7 +37,7 @@ class Seen:
 
 
 def seen_at_platform(sent: Iterable[SentRow], ran: Iterable[RanRow]) -> list[Seen]:
-    """Join both lists: one entry per messageId and content, oldest first."""
+    """Join both lists, newest first and dated to the second: one entry per messageId and content, oldest first."""
     found: dict[tuple[str, ContentKey], Seen] = {}
     for row in sent:
         for command in row.commands:
@@ -47,7 +47,8 @@ def seen_at_platform(sent: Iterable[SentRow], ran: Iterable[RanRow]) -> list[See
         if run.message_id and (key := content_key(run.command)):
             known = found.get((run.message_id, key)) or Seen(run.message_id, run.at, key)
             found[run.message_id, key] = replace(known, ran=run)
-    return sorted(found.values(), key=lambda seen: seen.at or _UNDATED)
+    as_listed = reversed(found.values())  # what is of one second keeps its order
+    return sorted(as_listed, key=lambda seen: seen.at or _UNDATED)
 
 
 def judge(calls: Sequence[Call], seen: Sequence[Seen], skew: timedelta) -> dict[UUID, list[Seen]]:

@@ -30,7 +30,7 @@ def _insert(robot: Robot, count: int, state: str) -> None:
 
 
 @pytest.fixture
-def backlog(robot: Robot) -> None:
+def backlog(robot: Robot, no_dead_rows: None) -> None:
     """Statistics that know of no queued command, as after a quiet night, and then a burst."""
     _insert(robot, QUEUED, CommandState.EXPIRED)
     with connection.cursor() as cursor:

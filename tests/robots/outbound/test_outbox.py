@@ -343,6 +343,7 @@ def test_equal_rows_are_queued_once(conversation: Conversation) -> None:
     assert Message.objects.filter(direction="out").count() == 1
 
 
+@pytest.mark.usefixtures("no_dead_rows")
 def test_the_claim_uses_the_index(queue: Queue) -> None:
     queue()
     with connection.cursor() as cursor:

@@ -27,7 +27,7 @@ TIMES = replace(Times(), look_spacing_s=0.001, result_every_s=0.001)
 def fail_with(simulator: SimulatorClient, kind: str, command: Command) -> Command:
     """Make the call of a command end without an answer."""
     simulator.faults({"kind": kind})
-    with override_settings(WORKTOOL_TIMEOUT_S=1.0):
+    with override_settings(WORKTOOL_TIMEOUT_S=0.5):
         outbox.drain()
     simulator.faults()
     assert state_of(command) == "unknown"
