@@ -22,6 +22,7 @@ from robots.models import Command, CommandState
 from worktool_ai.lib import clock
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["Queue", "measure", "watch"]
 
@@ -82,7 +83,7 @@ def _age(moment: datetime | None) -> float:
 def watch() -> None:
     """Raise an alert for each queue above its limit for :data:`PATIENCE_S`; close it when the queue is below again."""
     try:
-        with borrowed(), redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as store:
+        with borrowed(), redis_store(settings.REDIS_URL) as store:
             for queue in measure():
                 _judge(store, queue)
     except (redis.RedisError, OSError) as error:

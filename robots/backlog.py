@@ -10,11 +10,10 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db.models import Count, Min
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from robots.models import InboxEntry
 from robots.stream import partitions, stream_of
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["Waiting", "in_inbox", "in_stream"]
 
@@ -50,4 +49,4 @@ def _time_of(entry_id: bytes) -> datetime:
 
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 1))
+    return redis_store(url, 5.0, connect_s=2.0)

@@ -14,6 +14,8 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
+from worktool_ai.lib.stores import redis_store
+
 __all__ = ["being_bound", "note_key"]
 
 #: Longer than any call to the platform lasts: the bound of a process that dies meanwhile.
@@ -31,7 +33,7 @@ def note_key(robot_id: UUID, event: str) -> str:
 def being_bound(robot_id: UUID, event: str) -> Iterator[None]:
     """Note for the length of the block that the address of an event is bound. Raises ``redis.RedisError``."""
     key = note_key(robot_id, event)
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as store:
+    with redis_store(settings.REDIS_URL) as store:
         store.set(key, "1", ex=NOTED_S)
         try:
             yield

@@ -21,14 +21,13 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from robots.models import Egress
 from worktool_ai.lib import clock
 from worktool_ai.lib.db import tx
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["ONE", "Grant", "Limiter", "LimiterError", "Usage", "Wanted", "limiter", "share_of_sends"]
 
@@ -302,14 +301,4 @@ def limiter() -> Limiter:
 
 @lru_cache(maxsize=2)
 def _limiter(url: str, prefix: str) -> Limiter:
-    # a hundred calls that start at once share a few connections: to make one costs more than to wait for one
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=MAX_CONNECTIONS,
-        timeout=5,
-        socket_connect_timeout=2,
-        socket_timeout=5,
-        retry=Retry(NoBackoff(), 1),
-    )
-    store = redis.Redis.from_pool(pool)
-    return Limiter(store, prefix)
+    return Limiter(redis_store(url, 5.0, connect_s=2.0, connections=MAX_CONNECTIONS), prefix)

@@ -16,10 +16,9 @@ from functools import lru_cache
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["TICK_S", "TURN_S", "Turn", "turn_of"]
 
@@ -106,5 +105,4 @@ class Turn:
 @lru_cache(maxsize=2)
 def turn_of(who: str, url: str, prefix: str) -> Turn:
     """Return the turn as process ``who`` sees it."""
-    store = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 1))
-    return Turn(store, prefix, who)
+    return Turn(redis_store(url, 0.5), prefix, who)

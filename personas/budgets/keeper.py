@@ -27,8 +27,6 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from personas.budgets import caches, notices, spending
 from personas.budgets.caches import BudgetSnapshot
@@ -42,6 +40,7 @@ from worktool_ai.lib import clock
 from worktool_ai.lib.db import borrowed
 from worktool_ai.lib.ids import uuid7
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["Hold", "Keeper", "OverBudget", "Settled", "count", "keeper", "lines_of"]
 
@@ -287,12 +286,6 @@ def keeper() -> Keeper:
 
 @lru_cache(maxsize=2)
 def _keeper(url: str, prefix: str) -> Keeper:
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=TURNS + 8,  # pages and the look once a minute take no turn
-        timeout=PATIENCE_S,
-        socket_connect_timeout=PATIENCE_S,
-        socket_timeout=PATIENCE_S,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return Keeper(Counters(redis.Redis(connection_pool=pool), prefix))
+    # pages and the look once a minute take no turn
+    store = redis_store(url, PATIENCE_S, retries=0, connections=TURNS + 8)
+    return Keeper(Counters(store, prefix))

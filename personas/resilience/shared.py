@@ -9,12 +9,10 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.connection import BlockingConnectionPool
-from redis.retry import Retry
 
 from personas.resilience import scripts
 from personas.resilience.rules import BUCKETS, BreakerRules, Report, Verdict, Wanted
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["RedisGates", "StoreError", "redis_gates"]
 
@@ -130,13 +128,4 @@ def redis_gates() -> RedisGates:
 
 @lru_cache(maxsize=2)
 def _redis_gates(url: str, prefix: str) -> RedisGates:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=TIMEOUT_S,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        # a connection that died while idle is replaced once
-        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-    )
-    return RedisGates(redis.Redis(connection_pool=pool), prefix)
+    return RedisGates(redis_store(url, TIMEOUT_S, connections=CONNECTIONS), prefix)

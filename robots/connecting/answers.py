@@ -16,6 +16,7 @@ from django.conf import settings
 from robots.client import Binding, RobotInfo
 from robots.client.rows import OnlineSpan, RobotDetail, read_detail, read_info, read_online_span
 from worktool_ai.lib.crypto import UndecryptableError, decrypt, encrypt
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["FIRST", "Answer", "Answers", "Trouble", "asking", "keep", "stored"]
 
@@ -139,7 +140,7 @@ def asking(robot_id: UUID) -> Iterator[bool]:
 
 
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_BROKER_URL, socket_timeout=2, socket_connect_timeout=2)
+    return redis_store(settings.REDIS_BROKER_URL)
 
 
 def _key(robot_id: UUID) -> str:

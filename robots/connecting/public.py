@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-import redis
 from django.conf import settings
 
 from worktool_ai.lib import http
 from worktool_ai.lib.crypto import fingerprint
 from worktool_ai.lib.http import HttpError
 from worktool_ai.lib.loopback import is_loopback_url
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["PublicAddress", "Reach", "look_at_ourselves"]
 
@@ -52,7 +52,7 @@ def look_at_ourselves() -> PublicAddress:
     """Call our own health page through the public address, at most twice a minute. Raises ``redis.RedisError``."""
     url = settings.PUBLIC_URL
     key = f"{settings.REDIS_PREFIX}:connect:public:{fingerprint(url)[:16]}"
-    with redis.Redis.from_url(settings.REDIS_BROKER_URL, socket_timeout=2, socket_connect_timeout=2) as store:
+    with redis_store(settings.REDIS_BROKER_URL) as store:
         kept = store.get(key)
         if isinstance(kept, bytes):
             row = json.loads(kept)

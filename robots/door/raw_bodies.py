@@ -22,6 +22,7 @@ from django.conf import settings
 from worktool_ai.lib.async_stores import redis_client
 from worktool_ai.lib.background import end
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["KEPT", "KEPT_S", "RawBodies", "RawBody", "latest", "masked"]
 
@@ -124,7 +125,7 @@ class RawBodies:
 
 def latest() -> list[RawBody]:
     """Return what is kept, newest first; raises ``redis.RedisError`` when the broker's Redis is away."""
-    with redis.Redis.from_url(settings.REDIS_BROKER_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+    with redis_store(settings.REDIS_BROKER_URL) as client:
         stored: Sequence[Any] = client.lrange(_key(), 0, KEPT - 1)
     oldest = time.time() - KEPT_S
     rows = [json.loads(row) for row in stored]

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from robots.stream import stream_of
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["Entry", "Reading", "StreamReader"]
 
@@ -51,12 +49,7 @@ class StreamReader:
     """Reads the partitions that this process owns. All methods raise ``redis.RedisError`` when Redis is away."""
 
     def __init__(self, block_ms: int = BLOCK_MS) -> None:
-        self._redis = redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=2.0,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_store(settings.REDIS_URL, TIMEOUT_S, connect_s=2.0, retries=0)
         self._block_ms = block_ms
         self._streams: dict[str, int] = {}
 

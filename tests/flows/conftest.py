@@ -10,35 +10,21 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 
-from alerts import seeds as alert_seeds
-from flows import seeds as flow_seeds
-from flows.engine import knowledge, worker
+from flows.engine import worker
 from flows.models import ConversationLease, Run
 from flows.services import start_runs
-from personas import caches as persona_caches
-from personas import seeds as persona_seeds
 from robots import caches as robot_caches
 from robots.inbound.store import StoredLine
 from robots.models import Conversation, Direction, Message, Mode, Robot, RobotGroup, Room
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_all
 from worktool_ai.lib.clock import now
 from worktool_ai.lib.ids import uuid7
-
-
-def clear_caches() -> None:
-    from alerts import caches as alert_caches
-
-    for forget in (knowledge.forget, robot_caches.forget, persona_caches.clear, alert_caches.clear):
-        forget()
 
 
 @pytest.fixture
 def seeded(db) -> None:
     """Templates, personas, alert rules and the standard flow."""
-    clear_caches()
-    for seed in (template_seeds.seed, persona_seeds.seed, alert_seeds.seed, flow_seeds.seed):
-        seed()
-    clear_caches()
+    plant_all()
 
 
 @pytest.fixture

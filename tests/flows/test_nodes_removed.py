@@ -15,8 +15,8 @@ from personas.models import AICall
 from robots import caches as robot_caches
 from robots import hooks
 from robots.models import Command, CommandState, Message
-from tests.flows.conftest import clear_caches
 from tests.flows.removal import without
+from tests.planted import clear_caches
 from worktool_ai.events.models import EventBatch
 from worktool_ai.lib.clock import now
 

@@ -23,8 +23,9 @@ from flows import nodes
 from flows.engine import knowledge
 from flows.models import Flow, FlowVersion
 from robots.models import Command, Reason
-from tests.flows.conftest import clear_caches, run_of
+from tests.flows.conftest import run_of
 from tests.monitoring import builders
+from tests.planted import clear_caches
 from worktool_ai.accounts.models import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,10 +6,10 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
-from personas import caches, seeds
+from personas import caches
 from personas.models import AICall, AIModel, AIModelHealthCheck, Intent, IntentRule, Persona
-from templates_lib import seeds as template_seeds
 from tests.personas.test_hotpath import insert, record
+from tests.planted import plant_personas
 from worktool_ai.accounts.models import User
 from worktool_ai.lib.ids import uuid7
 
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _planted():
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
 
 
 def signed_in(client, role="owner"):

@@ -5,11 +5,11 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from personas import caches, seeds
+from personas import caches
 from personas.evaluating import known_labels
 from personas.local.rules import fingerprint, load_rules
 from personas.models import IntentRule
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 
 
 def _file(tmp_path, *rows):
@@ -60,8 +60,7 @@ def test_a_line_that_is_no_document_is_refused(tmp_path):
 
 @pytest.mark.django_db
 def test_rules_of_the_database_count_and_seeded_rows_are_those_that_the_model_knows(tmp_path):
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     known = {fingerprint(rule) for rule in load_rules()}
     rows = IntentRule.objects.filter(is_active=True).select_related("topic")
     assert {fingerprint(caches.rule_of(row)) for row in rows} == known

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas import caches, seeds
+from personas import caches
 from personas.checks import Evidence, reply_problem
 from personas.model_stub.testing import running_model_stub
 from personas.models import AIModel, Persona
@@ -23,8 +23,8 @@ from personas.prompts.replies import REPLY_RULES
 from personas.providers import registry
 from personas.service import AIService
 from personas.types import CallScope, ChatMessage, GenerateOptions
-from templates_lib import seeds as template_seeds
 from tests.personas.test_prompts import CAST
+from tests.planted import plant_personas
 
 CANARY = "k5f0c1a2b3d"
 PROMPT = """你是一个专业的售后客服，负责：
@@ -121,8 +121,7 @@ def test_the_score():
 @pytest.mark.django_db
 def test_a_model_that_obeys_reaches_no_customer():
     """The same through the whole layer, with a model stub over HTTP that says what it was told to say."""
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     with running_model_stub() as stub:
         model = AIModel.objects.create(
             name="听话的模型",

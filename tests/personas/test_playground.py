@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from personas import caches, seeds
+from personas import caches
 from personas.model_stub.testing import running_model_stub
 from personas.models import AICall, AIModel, Persona
 from personas.prompt_versions import change_prompt
 from personas.providers.custom import CustomProvider
-from templates_lib import seeds as template_seeds
 from tests.personas.test_hotpath import insert, record
+from tests.planted import plant_personas
 from worktool_ai.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def persona() -> Persona:
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     caches.clear()
     return Persona.objects.get(slug="service")
 

@@ -18,6 +18,7 @@ from personas.rebuilding import rebuilt_prompt
 from personas.service import AIService
 from personas.types import AIContext, CallScope, GenerateOptions
 from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 from worktool_ai.accounts.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +26,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def persona() -> Persona:
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     return Persona.objects.get(slug="service")
 
 

@@ -7,13 +7,13 @@ from typing import get_args
 
 import pytest
 
-from personas import caches, seeds
+from personas import caches
 from personas.models import AIModel, Capability, Persona, PersonaType
 from personas.providers import TEXT_AND_IMAGES, Answer, ChatMessage, Image, Provider, registry
 from personas.selection import required_capability
 from personas.service import AIService
 from personas.types import AIContext, CallKind, GenerateOptions, PictureOptions, ReportOptions, TaskName
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 
 pytestmark = pytest.mark.django_db
 
@@ -54,8 +54,7 @@ def persona_id(role: str) -> str:
 
 @pytest.fixture
 def model():
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     with registry.temporarily(AskedVendor):
         row = AIModel.objects.create(name="云模型", provider="asked", model_id="a1", is_active=True)
         Persona.objects.update(model=row)

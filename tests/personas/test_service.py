@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from personas import caches, local_model, seeds
+from personas import caches, local_model
 from personas import chain as chain_module
 from personas.models import AIModel, Intent, IntentRule, Persona
 from personas.providers import Answer, ChatMessage, Provider, ProviderError, registry
 from personas.service import AIService
 from personas.types import AIContext, CallScope, GenerateOptions, ReportOptions
 from templates_lib import caches as template_caches
-from templates_lib import seeds as template_seeds
 from templates_lib.models import MessageTemplate
+from tests.planted import plant_personas
 from worktool_ai.lib.crypto import Secret
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +46,7 @@ class ScriptedVendor(Provider):
 
 @pytest.fixture(autouse=True)
 def _planted():
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
 
 
 @pytest.fixture

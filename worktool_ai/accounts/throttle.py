@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 
 from worktool_ai.lib import logs
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["failed", "forget", "seconds_left"]
 
@@ -59,4 +60,4 @@ def _key(username: str, address: str) -> str:
 
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+    return redis_store(url, 0.5)

@@ -19,6 +19,7 @@ from django.conf import settings
 from worktool_ai.events.cursor import BatchPosition, stream_key
 from worktool_ai.lib import logs
 from worktool_ai.lib.postgres import parameters
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["Relay", "run"]
 
@@ -57,9 +58,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._database = psycopg.connect(**parameters(), autocommit=True)
-        self._redis: redis.Redis = redis.Redis.from_url(
-            settings.REDIS_BROKER_URL, socket_timeout=5, socket_connect_timeout=2
-        )
+        self._redis = redis_store(settings.REDIS_BROKER_URL, 5.0, connect_s=2.0)
 
     def close(self) -> None:
         self._database.close()

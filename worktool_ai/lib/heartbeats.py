@@ -18,11 +18,10 @@ from typing import Any, Literal
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from worktool_ai.lib.keyring import known_key_ids
 from worktool_ai.lib.logs import get_logger
+from worktool_ai.lib.stores import redis_store
 
 __all__ = ["PARTS", "Heartbeat", "Part", "beat", "key", "newest", "parse", "read_all"]
 
@@ -140,9 +139,7 @@ def _forget_the_dead(client: redis.Redis, part: str) -> None:
 
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
-        url, socket_connect_timeout=_TIMEOUT_S, socket_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 1)
-    )
+    return redis_store(url, _TIMEOUT_S)
 
 
 _pulse = _Pulse()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from personas import caches, seeds
+from personas import caches
 from personas.budgets import caches as budget_caches
 from personas.budgets.prices import FREE
 from personas.budgets.standing import statuses
@@ -17,8 +17,8 @@ from personas.models import AICall, AIModel, Budget, Persona
 from personas.providers import ChatMessage
 from personas.service import AIService
 from personas.types import CallScope, GenerateOptions
-from templates_lib import seeds as template_seeds
 from tests.personas.budgets.conftest import budget, call
+from tests.planted import plant_personas
 from worktool_ai.lib.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,7 @@ ROOM = uuid7()
 @pytest.fixture
 def cloud() -> AIModel:
     """A model with a price, for every persona."""
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     model = AIModel.objects.create(
         name="云模型",
         provider="priced",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from personas import caches, seeds
+from personas import caches
 from personas import chain as chain_module
 from personas.models import AIModel, Persona
 from personas.providers import ChatMessage
@@ -21,8 +21,8 @@ from personas.resilience.rules import BreakerRules
 from personas.resilience.shared import redis_gates
 from personas.service import AIService
 from personas.types import CallScope, GenerateOptions, GenerateReplyResult
-from templates_lib import seeds as template_seeds
 from tests.personas.providers.vendors import KEY, MODEL, VENDORS, Vendor
+from tests.planted import plant_personas
 from tests.wire import Scripted, WireServer, running_wire_server
 
 pytestmark = pytest.mark.django_db
@@ -105,8 +105,7 @@ class Cell:
 
 @pytest.fixture
 def quick(monkeypatch):
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     monkeypatch.setattr(chain_module, "FIRST_DELAY_S", 0.005)
     # each cell begins anew: what a breaker makes of many failures is shown elsewhere
     monkeypatch.setattr(BreakerRules, "from_settings", lambda: BreakerRules(min_calls=1_000_000))

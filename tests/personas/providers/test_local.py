@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from personas import caches, seeds
+from personas import caches
 from personas.providers import ChatMessage, ChatRequest
 from personas.providers.local import LocalProvider
 from templates_lib import caches as template_caches
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 from worktool_ai.lib.config import PluginConfig
 
 pytestmark = pytest.mark.django_db
@@ -18,8 +18,7 @@ def ask(*messages: ChatMessage) -> str:
 
 
 def test_the_last_line_of_the_customer_is_answered_by_a_template():
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
 
     answer = ask(ChatMessage("system", "你是客服"), ChatMessage("user", "如何退款？"))
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from personas import caches, seeds
+from personas import caches
 from personas.models import AICall, AIModel, BreakerHold, Persona, PersonaFallback
 from personas.providers import ProviderError
 from personas.resilience import status
 from personas.resilience.gates import gates
 from robots.models import Robot
-from templates_lib import seeds as template_seeds
 from tests.monitoring import builders
 from tests.personas.test_hotpath import insert, record
+from tests.planted import plant_personas
 from worktool_ai.accounts.models import AuditEntry, User
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def model() -> AIModel:
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     row = AIModel.objects.create(
         name="云模型", provider="custom", api_endpoint="https://llm.example.com/v1", is_active=True,
         capabilities=["service_reply"], requests_per_minute=60,

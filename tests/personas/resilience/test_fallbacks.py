@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from personas import caches, seeds
+from personas import caches
 from personas import chain as chain_module
 from personas.models import AIModel, BreakerHold, Persona, PersonaFallback
 from personas.providers import TEXT_AND_IMAGES, Answer, ChatMessage, Image, Provider, ProviderError, registry
 from personas.resilience.gates import gates
 from personas.service import AIService
 from personas.types import AIContext, CallScope, GenerateOptions, PictureOptions, ReportOptions
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 from worktool_ai.lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +54,7 @@ def hang(request):
 @pytest.fixture
 def models(monkeypatch):
     """Models m1, m2, m3; every persona asks them in this order."""
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     monkeypatch.setattr(chain_module, "FIRST_DELAY_S", 0.01)
     Vendor.script, Vendor.asked = {}, []
     with registry.temporarily(Vendor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from personas import caches, seeds
+from personas import caches
 from personas import chain as chain_module
 from personas.model_stub.testing import running_model_stub
 from personas.models import AIModel, Persona
@@ -12,15 +12,14 @@ from personas.resilience.gates import Gates, gates
 from personas.resilience.hops import PassedOver
 from personas.service import AIService
 from personas.types import ChatMessage, GenerateOptions
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def stub(monkeypatch):
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     monkeypatch.setattr(chain_module, "FIRST_DELAY_S", 0.005)
     with running_model_stub() as running:
         model = AIModel.objects.create(

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.models import Alert, AlertState
 from monitoring import model_health
-from personas import caches, seeds
+from personas import caches
 from personas.models import AICall, AIModel, AIModelHealthCheck, Persona, PersonaFallback
 from personas.providers import Answer, Provider, ProviderError, registry
 from personas.resilience import health, services, status
@@ -17,7 +17,7 @@ from personas.resilience.gates import gates
 from personas.resilience.hops import PassedOver
 from personas.resilience.shared import redis_gates
 from personas.voices import voice_of
-from templates_lib import seeds as template_seeds
+from tests.planted import plant_personas
 from worktool_ai.accounts.models import AuditEntry
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,8 +41,7 @@ class Patient(Provider):
 
 @pytest.fixture
 def model():
-    template_seeds.seed()
-    seeds.seed()
+    plant_personas()
     Patient.step, Patient.asked = "好", []
     with registry.temporarily(Patient):
         row = AIModel.objects.create(
