@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from flows import merging
@@ -26,6 +26,7 @@ from worktool_ai.accounts.models import User
 from worktool_ai.lib import bulk
 from worktool_ai.lib.bulk import Part
 from worktool_ai.lib.clock import now
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["activate", "input_of", "publish", "start_runs"]
 
@@ -70,7 +71,7 @@ def start_runs(lines: Sequence[StoredLine]) -> int:
     if not lines:
         return 0
     version = knowledge.active_version()
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         if version is None:
             robot_rows.settle_messages(cursor, [_unanswered(line) for line in lines])
             return 0

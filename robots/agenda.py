@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import connection
-
 from robots.clearing import CLEAR_ALL
 from robots.models import Command, CommandResult, CommandState, Conversation, Owner, Switch
 from robots.results import STRAY_AGE
 from robots.withdrawal import CANCEL_WITHIN, WATCHED
 from worktool_ai.lib import clock
-from worktool_ai.lib.db import borrowed
+from worktool_ai.lib.db import borrowed, prepared_cursor
 
 __all__ = ["Agenda", "agenda"]
 
@@ -60,6 +58,6 @@ def agenda() -> Agenda:
         "watched_since": now - WATCHED,
         "cancellable_since": now - CANCEL_WITHIN,
     }
-    with borrowed(), connection.cursor() as cursor:
+    with borrowed(), prepared_cursor() as cursor:
         cursor.execute(_AGENDA, since)
         return Agenda(*cursor.fetchone())

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from templates_lib.file_kinds import StoredFile
 from templates_lib.files import Upload, store
 from worktool_ai.accounts import audit
 from worktool_ai.lib import clock
+from worktool_ai.lib.db import prepared_cursor
 from worktool_ai.lib.ids import uuid7
 
 __all__ = ["CannotAnswer", "HandAnswer", "answer"]
@@ -66,7 +67,7 @@ def answer(conversation_id: UUID, said: HandAnswer, actor: Actor, request: HttpR
             return known
         _check(row)
         commands = _commands(row, said)
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             insert_commands(cursor, commands)
         rows = Command.objects.filter(pk__in=[command.id for command in commands])
         rows.update(requested_by=audit.actor_name(actor))

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import connection
-
 from robots.models import Command, CommandState, Message
 from robots.models.commands import STILL_OPEN, Rewording
 from robots.transitions import CHANGED_ROWS, announce, changed_rows
 from worktool_ai.lib import clock
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["NO_EQUAL", "REST", "cover", "on_the_phone", "reword"]
 
@@ -113,7 +112,7 @@ _ON_THE_PHONE = f"SELECT EXISTS (SELECT {_EQUAL}) FROM {_COMMANDS} AS command WH
 
 def on_the_phone(command: Command) -> bool:
     """Tell whether the phone has an equal one, or had it a moment ago."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_ON_THE_PHONE, {"id": command.pk, "now": clock.now()})
         found = cursor.fetchone()
     return bool(found and found[0])
@@ -121,7 +120,7 @@ def on_the_phone(command: Command) -> bool:
 
 def reword() -> None:
     """Give queued commands that equal one on the phone their next wording, where they bring one."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_REWORD, {"now": clock.now()})
 
 
@@ -129,7 +128,7 @@ def cover() -> int:
     """Close queued commands that would be stale before the phone takes them, where an equal one stands; returns how
     many. Runs in the caller's transaction.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_COVER, {"now": clock.now()})
         changed = changed_rows(cursor.fetchall())
     announce(changed)

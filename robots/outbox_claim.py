@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from robots.equal import NO_EQUAL, cover
 from robots.models import Command, CommandState, Conversation, Message, Mode, Robot, StaleReply
 from robots.models.commands import Priority, Rewording
 from robots.switches import STOPPED, what_stopped
 from robots.transitions import CHANGED_ROWS, Changed, announce, changed_rows
 from worktool_ai.lib import clock
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["HOLD_UNKNOWN", "Candidate", "apologise", "candidates", "claim", "close", "close_overdue"]
 
@@ -172,7 +171,7 @@ def candidates(limit: int, answered: Collection[UUID] = ()) -> list[Candidate]:
 
     No two of them are equal. ``answered`` are being sent as far as the database knows, but the platform has answered.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_CANDIDATES, _parameters(limit=limit, answered=list(answered)))
         found = [Candidate(*row) for row in cursor.fetchall()]
     return list({(one.robot_id, one.fingerprint): one for one in reversed(found)}.values())[::-1]
@@ -183,7 +182,7 @@ def claim(sender: str, ids: Collection[UUID], answered: Collection[UUID] = ()) -
 
     One statement: outside of a transaction it is committed when it returns, as it must be before the first call.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_CLAIM, _parameters(sender=sender, ids=list(ids), answered=list(answered)))
         return changed_rows(cursor.fetchall())
 
@@ -202,12 +201,12 @@ def close_overdue() -> int:
 
 def apologise() -> None:
     """Put an apology in front of stale replies, where their robot has that policy; they are fresh for once more."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_APOLOGISE, _parameters(words=APOLOGY, longer=APOLOGY_FRESH))
 
 
 def _run(statement: str, parameters: dict[str, Any]) -> Sequence[Changed]:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
         changed = changed_rows(cursor.fetchall())
     announce(changed)

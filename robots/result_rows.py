@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from robots.content import ContentKey, content_key
 from robots.inbound.parse import ParsedResult
 from robots.models import CommandState
+from worktool_ai.lib.db import prepared_cursor
 from worktool_ai.lib.json_rows import decode, encode
 
 __all__ = ["OrphanRow", "SentCommand", "insert_results", "link", "nameless", "orphans_of", "sent_as", "strays"]
@@ -143,12 +142,12 @@ def link(commands: Mapping[UUID, UUID]) -> None:
     """Give stored results their commands (result id -> command id)."""
     if commands:
         rows = [{"id": result, "command_id": command} for result, command in commands.items()]
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_LINK, [encode(rows)])
 
 
 def _rows(statement: str, parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from robots import answered, hooks
 from robots.answered import Answer
 from robots.caches import RobotSnapshot, robots_by_id
@@ -22,6 +20,7 @@ from worktool_ai.events.services import part_about_changed, record
 from worktool_ai.events.types import Event, EventType
 from worktool_ai.lib import bulk, clock
 from worktool_ai.lib.bulk import Part
+from worktool_ai.lib.db import prepared_cursor
 from worktool_ai.lib.json_rows import decode
 
 __all__ = ["Change", "Changed", "announce", "apply", "changed_rows", "note"]
@@ -138,7 +137,7 @@ def apply(changes: Sequence[Change]) -> list[Changed]:
     """Make these changes where they still apply, announce them, and return the commands that did change."""
     if not changes:
         return []
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         bulk.execute(cursor, [_part(changes)], CHANGED_ROWS, now=clock.now())
         changed = changed_rows(cursor.fetchall())
     announce(changed)
@@ -152,7 +151,7 @@ def note(changes: Sequence[Change], known: Mapping[UUID, Changed]) -> dict[UUID,
     Returns those that did change, and whether a result of each has come before.
     """
     told = [(one.id, event) for one in changes for event in _events_of(one, known[one.id])]
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         bulk.execute(cursor, [_part(changes), part_about_changed(told)], _NOTE, now=clock.now())
         return dict(cursor.fetchall())
 

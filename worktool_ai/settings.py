@@ -60,6 +60,7 @@ DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 8), "timeout": 60},
+    "prepare_threshold": 1_000_000,  # only what asks for it is prepared: worktool_ai/lib/db.py
     "application_name": env.str("PROCESS_NAME", "worktool-ai"),
     "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000 -c lock_timeout=30000",
 }

@@ -19,14 +19,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection
 
 from flows.content import in_words
 from flows.engine import leases
 from flows.engine.interpreter import EffectKey, StepRecord
 from flows.nodes import HistoryLine
 from worktool_ai.lib.clock import now
-from worktool_ai.lib.db import borrowed, tx
+from worktool_ai.lib.db import borrowed, prepared_cursor, tx
 from worktool_ai.lib.json_rows import decode
 
 __all__ = [
@@ -155,7 +154,7 @@ class HeadRun:
 
 def claim(count: int) -> list[Claim]:
     """Take up to ``count`` due conversations for this process."""
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         return _claim(cursor, count)
 
 
@@ -173,7 +172,7 @@ def head_runs(claims: Sequence[Claim]) -> list[HeadRun]:
     """Mark each claimed conversation's head run active and read it. A run found active was interrupted before."""
     if not claims:
         return []
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         found = _found(claims, _activate(cursor, _lock(cursor, claims)))
     give_back_idle(claims, found)
     return found
@@ -204,7 +203,7 @@ def give_back_idle(claims: Sequence[Claim], heads: Sequence[HeadRun]) -> None:
 
 def release_idle(claims: Sequence[Claim]) -> None:
     """Give back leases of conversations that turned out to have nothing to do now, and set their counters right."""
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         leases.release(cursor, _lock(cursor, claims), now())
 
 
@@ -214,13 +213,13 @@ def _lock(cursor: Any, claims: Sequence[Claim]) -> list[UUID]:
 
 def renew(conversations: Sequence[UUID]) -> None:
     """Keep this process's leases for another lease length."""
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         cursor.execute(_RENEW, {"until": _lease_end(), "holder": holder(), "conversations": list(conversations)})
 
 
 def due_count(limit: int) -> int:
     """Count conversations that want a worker now, up to ``limit``."""
-    with borrowed(), connection.cursor() as cursor:
+    with borrowed(), prepared_cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT 1 FROM flows_conversationlease"
             " WHERE due_at <= %(now)s AND (until IS NULL OR until < %(now)s) LIMIT %(limit)s) AS due",

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from flows.engine.claims import Claim
 from flows.engine.interpreter import EffectKey, StepRecord
@@ -30,7 +30,7 @@ from worktool_ai.events.types import Event
 from worktool_ai.lib import bulk
 from worktool_ai.lib.bulk import Part
 from worktool_ai.lib.clock import now
-from worktool_ai.lib.db import tx
+from worktool_ai.lib.db import prepared_cursor, tx
 from worktool_ai.lib.failpoints import reach
 from worktool_ai.lib.ids import uuid7
 
@@ -180,7 +180,7 @@ def write_within(cursor: Any, group: Sequence[Progress]) -> dict[Claim, int]:
 def _write(group: Sequence[Progress]) -> dict[Claim, int] | None:
     """Write all of a group, or nothing and return None where one of it has lost its lease."""
     try:
-        with tx(), connection.cursor() as cursor:
+        with tx(), prepared_cursor() as cursor:
             held = write_within(cursor, group)
             if len(held) == len(group):
                 return held
@@ -193,7 +193,7 @@ def _write(group: Sequence[Progress]) -> dict[Claim, int] | None:
 
 def _fenced(group: Sequence[Progress]) -> list[Progress]:
     """Return those of a group whose fence holds now."""
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         held = _fence(cursor, group)
         transaction.set_rollback(True)
     return [item for item in group if item.claim in held]
@@ -205,7 +205,7 @@ def write_with(progress: Progress, perform: Callable[[], list[EffectRow]]) -> in
     The effect happens exactly when its outcome is stored. Returns how many runs of the conversation are still queued,
     or None, having done nothing, if the fence fell.
     """
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         queued = _fence(cursor, [progress]).get(progress.claim)
         if queued is None:
             return None

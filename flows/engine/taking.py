@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError
 
 from flows.engine import claims, runner, store
 from flows.engine.claims import HeadRun
-from worktool_ai.lib.db import tx
+from worktool_ai.lib.db import prepared_cursor, tx
 
 __all__ = ["Taken", "take"]
 
@@ -39,7 +39,7 @@ def take(count: int) -> Taken:
 
 
 def _take(count: int, *, closes: bool) -> Taken:
-    with tx(), connection.cursor() as cursor:
+    with tx(), prepared_cursor() as cursor:
         claimed, heads = claims.claim_heads(cursor, count)
         closed = [progress for head in heads if (progress := runner.close(head))] if closes else []
         held = store.write_within(cursor, closed)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from flows import doorbell
 from robots.models.commands import FINAL
 from worktool_ai.lib.clock import now
-from worktool_ai.lib.db import tx
+from worktool_ai.lib.db import prepared_cursor, tx
 
 __all__ = ["wake_due", "wake_for_commands"]
 
@@ -80,7 +80,7 @@ def wake_due(limit: int = 500) -> int:
 
 
 def _wake(select: str, parameters: list[Any], state: str) -> int:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(select, parameters)
         waits = [row[0] for row in cursor.fetchall()]
         if not waits:

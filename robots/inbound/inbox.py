@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from robots.models import InboxEntry
 from robots.stream import Callback
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["Taken", "remove", "take"]
 
@@ -57,7 +56,7 @@ def take(bounds: Mapping[int, UUID], until: datetime | None = None) -> Taken:
         "rows": MAX_ROWS,
         "bytes": MAX_BYTES,
     }
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_TAKE, params)
         rows: Sequence[Any] = cursor.fetchall()
     callbacks = [_callback(row) for row in rows]

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils.timezone import localtime
 
 from robots import results, switches
@@ -36,6 +35,7 @@ from robots.models.inbound import CallbackKind
 from robots.stream import Callback
 from worktool_ai.events.services import insert as insert_events
 from worktool_ai.events.types import Event
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["StoredBatch", "StoredLine", "store_batch", "store_lines"]
 
@@ -108,7 +108,7 @@ def store_lines(messages: Sequence[ParsedMessage]) -> StoredBatch:
     batch = StoredBatch()
     if not messages:
         return batch
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         places = rows.places_of(cursor, messages)
         originals = _originals(cursor, messages, places)
         rows.insert_media(cursor, (line.media for line in messages if line.media))
@@ -280,6 +280,6 @@ _heard = _Heard()
 def _note_heard(callbacks: Sequence[Callback]) -> None:
     due = _heard.due(callbacks)
     if due:
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             rows.touch_robots(cursor, due)
         _heard.noted_at.update(due)

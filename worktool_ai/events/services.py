@@ -11,6 +11,7 @@ from django.db import connection
 from worktool_ai.events.types import Event
 from worktool_ai.lib import bulk
 from worktool_ai.lib.bulk import Part
+from worktool_ai.lib.db import prepared_cursor
 
 __all__ = ["insert", "part", "part_about_changed", "record"]
 
@@ -45,5 +46,5 @@ def record(*events: Event) -> None:
     """Write events in the current transaction of Django's default connection."""
     if not connection.in_atomic_block:
         raise RuntimeError("events are recorded in the transaction of what they tell about: wrap it in atomic()")
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         insert(cursor, events)
