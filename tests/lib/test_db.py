@@ -54,7 +54,7 @@ def test_errors_are_those_of_django():
         cursor.execute(f"INSERT INTO {RobotGroup._meta.db_table} SELECT * FROM {RobotGroup._meta.db_table}")
 
 
-def test_its_statements_are_captured_as_all_others():
+def test_its_statements_are_captured_with_their_parameters_as_all_others():
     with CaptureQueriesContext(connection) as queries:
-        say(1)
-    assert len(queries) == 1
+        say(7)
+    assert [query["sql"] for query in queries] == ["SELECT 7::int + 40000"]

@@ -40,9 +40,11 @@ def prepared_cursor() -> CursorWrapper:
     For the statements of the hot path: with all their parts they take longer to plan than to run for a few lines.
     Parameters travel beside the text, so PostgreSQL must be able to tell their types (``%(rows)s::jsonb``).
     """
+    if connection.queries_logged:  # Django's log of statements shows their parameters, which here lie beside them
+        return connection.cursor()
     connection.ensure_connection()
     cursor: Any = _PreparedCursor(connection.connection)
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    return connection.make_cursor(cursor)
 
 
 class _PreparedCursor(psycopg.Cursor[Any]):
