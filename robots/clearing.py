@@ -15,7 +15,7 @@ from __future__ import annotations
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from robots import doorbell, withdrawal
+from robots import doorbell, transitions, withdrawal
 from robots.models import Command, CommandState, Mode, Robot, Switch, SwitchScope
 from robots.models.commands import Priority
 from robots.transitions import Change, apply
@@ -47,9 +47,7 @@ def clear(switch: Switch) -> int:
 def abandon(switch: Switch) -> None:
     """Withdraw what of it has not left when a stop is lifted: it would empty the queue of what comes after."""
     late = Command.objects.filter(kind=CLEAR_ALL, target=str(switch.pk), state=CommandState.QUEUED)
-    why = _("sending was resumed before it left")
-    withdrawn = CommandState.WITHDRAWN
-    apply([Change(id=row.pk, was=(CommandState.QUEUED,), state=withdrawn, error_reason=why) for row in late])
+    transitions.withdraw(late.values_list("pk", flat=True), _("sending was resumed before it left"))
 
 
 def within(switch: Switch, commands: QuerySet[Command]) -> QuerySet[Command]:

@@ -22,9 +22,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from robots import clearing, doorbell
+from robots import clearing, doorbell, transitions
 from robots.models import Command, CommandState, Robot, Room, Switch, SwitchScope
-from robots.transitions import Change, apply
 from worktool_ai.accounts import audit
 from worktool_ai.accounts.models import ApiKey, User
 from worktool_ai.accounts.scopes import Scope
@@ -97,7 +96,7 @@ def stop(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            after = {"scope": scope, "why": why, "cleared": clearing.clear(row)}
+            after = {"scope": scope, "why": why, "queued": _queued(row).count(), "cleared": clearing.clear(row)}
             audit.record(actor, "sending.stop", row, {}, after, request)
     except IntegrityError:
         raise AlreadyStopped(Switch.objects.get(scope=scope, robot=robot, room=room, lifted_at=None)) from None
@@ -122,20 +121,20 @@ def resume(switch_id: UUID, actor: Actor, request: HttpRequest | None = None) ->
     return True
 
 
+def _queued(switch: Switch) -> QuerySet[Command]:
+    queued = Command.objects.filter(state=CommandState.QUEUED).exclude(kind__in=EXEMPT)
+    return clearing.within(switch, queued).order_by("seq")
+
+
 def _withdraw(switch: Switch) -> None:
     """Withdraw what is queued, and note how much has been since the stop: the outbox works on the same queue."""
-    queued = clearing.within(switch, Command.objects.filter(state=CommandState.QUEUED).exclude(kind__in=EXEMPT))
-    ids, why = list(queued.order_by("seq").values_list("pk", flat=True)), what_stopped(switch.set_by, switch.why)
+    ids, why = list(_queued(switch).values_list("pk", flat=True)), what_stopped(switch.set_by, switch.why)
     for start in range(0, len(ids), AT_ONCE):
         with transaction.atomic():
-            apply([_withdrawn(pk, why) for pk in ids[start : start + AT_ONCE]])
+            transitions.withdraw(ids[start : start + AT_ONCE], why)
     since = Command.objects.filter(state=CommandState.WITHDRAWN, final_at__gte=switch.since)
     switch.withdrawn = clearing.within(switch, since).count()
     switch.save(update_fields=["withdrawn"])
-
-
-def _withdrawn(command_id: UUID, why: str) -> Change:
-    return Change(id=command_id, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
 
 
 def what_stopped(who: str = "", why: str = "") -> str:

@@ -23,7 +23,7 @@ from worktool_ai.lib.bulk import Part
 from worktool_ai.lib.db import prepared_cursor
 from worktool_ai.lib.json_rows import decode
 
-__all__ = ["Change", "Changed", "announce", "apply", "changed_rows", "note"]
+__all__ = ["Change", "Changed", "announce", "apply", "changed_rows", "note", "withdraw"]
 
 MAX_REASON = 500
 #: An answer in one of these was taken back; lines with one of these reasons were thought to be answered by it.
@@ -142,6 +142,12 @@ def apply(changes: Sequence[Change]) -> list[Changed]:
         changed = changed_rows(cursor.fetchall())
     announce(changed)
     return changed
+
+
+def withdraw(ids: Iterable[UUID], why: str) -> int:
+    """Withdraw those of these commands that are still queued, and announce it; returns how many were."""
+    queued, withdrawn = (CommandState.QUEUED,), CommandState.WITHDRAWN
+    return len(apply([Change(id=pk, was=queued, state=withdrawn, error_reason=why) for pk in ids]))
 
 
 def note(changes: Sequence[Change], known: Mapping[UUID, Changed]) -> dict[UUID, bool]:

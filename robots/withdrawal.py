@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from robots import answered, doorbell
+from robots import answered, doorbell, transitions
 from robots.answered import Answer
 from robots.models import Command, CommandState, Conversation, Owner, Reason
 from robots.models.commands import Priority
@@ -51,13 +51,9 @@ def withdraw(conversation: Conversation) -> int:
         conversation=conversation, state=CommandState.QUEUED, owner_epoch__lt=conversation.owner_epoch
     )
     why = _("%(who)s has taken the conversation over") % {"who": conversation.owner_set_by}
-    changes = [
-        Change(id=pk, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=why)
-        for pk in queued.values_list("pk", flat=True)
-    ]
-    withdrawn = apply(changes)
+    withdrawn = transitions.withdraw(queued.values_list("pk", flat=True), why)
     cancel(_to_cancel().filter(conversation=conversation), conversation.owner_set_by)
-    return len(withdrawn)
+    return withdrawn
 
 
 def follow() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from robots import transitions
 from robots.models import Command, CommandState
-from robots.transitions import Change, apply
 
 __all__ = ["withdraw_queued"]
 
@@ -18,7 +18,4 @@ def withdraw_queued(run_ids: Sequence[UUID], reason: str = "the run failed") -> 
     """
     rows = Command.objects.filter(run_id__in=run_ids, state=CommandState.QUEUED).order_by("pk")
     found = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
-    changes = [
-        Change(id=pk, was=(CommandState.QUEUED,), state=CommandState.WITHDRAWN, error_reason=reason) for pk in found
-    ]
-    return len(apply(changes))
+    return transitions.withdraw(found, reason)

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.urls import reverse
 
-from robots import outbox, outbox_claim, switches
+from robots import outbox, outbox_claim, switches, transitions
 from robots.inbound.store import store_batch
 from robots.models import Command, Conversation, Message, Mode, Robot, Switch
 from robots.pump import Pump
@@ -69,14 +69,14 @@ def test_the_queue_is_withdrawn_and_nothing_new_leaves(
     assert "王五" in before.error_reason
     assert after.error_reason
     entry = AuditEntry.objects.get(action="sending.stop")
-    assert (entry.actor_name, entry.after["why"]) == ("王五", "价格写错了")
+    assert (entry.actor_name, entry.after["why"], entry.after["queued"]) == ("王五", "价格写错了", 1)
 
 
 def test_it_holds_also_when_its_process_ends_before_the_queue_is_withdrawn(
     queue: Queue, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = queue("错的价格")
-    monkeypatch.setattr(switches, "apply", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(transitions, "withdraw", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         stop()
     poll_outbox()
