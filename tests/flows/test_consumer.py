@@ -24,6 +24,7 @@ from robots.models import DeadLetter, InboxEntry, Message, OnlineChange, Robot
 from robots.stream import Callback, fields_of, partitions, stream_of
 from tests.polling import eventually
 from tests.robots.inbound.builders import callback, line, make_robot
+from tests.robots.inbound.locks import owners
 from worktool_ai.lib import failpoints, heartbeats
 from worktool_ai.lib.ids import uuid7
 
@@ -355,13 +356,7 @@ def test_stopping_leaves_nothing_owned(world: World):
     with running(world.consumer()):
         world.say("一")
         eventually(lambda: drained(world))
-    with connection.cursor() as cursor:
-        # other tests own partitions of their own databases on the same server
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
-            " WHERE locktype = 'advisory' AND datname = current_database()"
-        )
-        assert cursor.fetchone() == (0,)
+    assert owners() == set()
 
 
 # -- cost --------------------------------------------------------------------------------------------------------------

@@ -9,28 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.senders import SEND, running, shell
+from tests.acceptance.senders import SEND, queue, running
 from tests.chaos.stack import ChaosStack, running_chaos_stack
 from tests.polling import eventually
 
 COMMANDS, SENDERS, AT_SPEED = 6000, 4, 300
 SOON = timedelta(seconds=2)
-
-QUEUE = f"""
-from robots.hotpath import NewCommand, insert_commands
-from robots.models import Robot
-from django.db import connection, transaction
-from worktool_ai.lib.clock import now
-from worktool_ai.lib.ids import uuid7
-robot = Robot.objects.get(slug="demo")
-rows = [
-    NewCommand(id=uuid7(), robot_id=robot.pk, kind=203, target=f"群{{n}}", text=f"第{{n}}句", created_at=now(),
-               payload={{"type": 203, "titleList": [f"群{{n}}"], "receivedContent": f"第{{n}}句"}})
-    for n in range({COMMANDS})
-]
-with transaction.atomic(), connection.cursor() as cursor:
-    insert_commands(cursor, rows)
-"""
 
 #: Started before there is anything to send; it clicks as soon as the senders are at full speed.
 CLICK = f"""
@@ -48,7 +32,7 @@ def check(say: Callable[[str], None]) -> None:
     with running_chaos_stack(folder) as stack:
         since = stack.platform.control("GET", "ledger", since=0)["last"]
         with running(stack, [SEND] * (SENDERS - 1) + [CLICK]):
-            shell(stack, QUEUE).wait()
+            queue(stack, COMMANDS, kind=203, payload='{"titleList": [room], "receivedContent": f"{room}，您好"}')
             eventually(lambda: stack.query("SELECT 1 FROM robots_switch"), 120, "the click")
             eventually(lambda: not _under_way(stack), 60, "the queue is withdrawn")
         _judge(stack, stack.platform.ledger(since), say)

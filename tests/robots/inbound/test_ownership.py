@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 
 from robots.inbound import ownership
 from robots.inbound.ownership import Ownership
+from tests.robots.inbound.locks import owners
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,16 +46,6 @@ def test_an_owner_that_hangs_is_cut_off_and_cannot_write_any_more(monkeypatch: p
         goes_on.set()
         assert future.result(20) == frozenset()
     successor.drop()
-
-
-def owners() -> set[int]:
-    """The server processes that hold partitions of this database."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
-            " WHERE locktype = 'advisory' AND datname = current_database()"
-        )
-        return {pid for (pid,) in cursor.fetchall()}
 
 
 def test_a_new_session_takes_its_partitions_anew():
